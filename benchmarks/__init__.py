@@ -1,0 +1,1 @@
+"""Measuring what de-occlusion does for the estimators that follow."""

@@ -1,0 +1,1 @@
+"""Stage 2: the missing pixels, by diffusion guided by the completed body."""

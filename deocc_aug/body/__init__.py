@@ -1,0 +1,1 @@
+"""Stage 1: the whole silhouette and all joints from what is seen, by diffusion."""

@@ -1,0 +1,103 @@
+"""`deocc-aug doctor`: versions, presets, devices, and what each extra lacks with the command that mends it."""
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from deocc_aug.commands import Command
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+    from packaging.requirements import Requirement
+
+NAME = "deocc-aug"
+WITHOUT_DEPENDENCIES = {"mmpose": "mmpose==1.3.2"}  # by extra: pip must not follow its dependencies (chumpy does not build)
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    """The doctor asks nothing."""
+
+
+def _run(_config: Namespace) -> int:
+    presets = list(_presets())
+    sections = {"versions": _versions(), "devices": _devices(), "presets": (line for line, _ in presets), "extras": _extras()}
+    for title, lines in sections.items():
+        print(title, *lines, sep="\n  ")
+    return 0 if all(whole for _, whole in presets) else 1
+
+
+def _versions() -> Iterator[str]:
+    yield f"Python {platform.python_version()} on {platform.platform()}"
+    yield f"{NAME} {metadata.version(NAME)}"
+    for requirement in requirements(""):
+        state = lacking(requirement)
+        yield f"lacks {state}" if state else f"{requirement.name} {metadata.version(requirement.name)}"
+
+
+def _devices() -> Iterator[str]:
+    import torch
+
+    yield f"cpu, {torch.get_num_threads()} threads"
+    for i in range(torch.cuda.device_count()):
+        found = torch.cuda.get_device_properties(i)
+        yield f"cuda:{i}, {found.name}, {found.total_memory / 2**30:.0f} GiB"
+    if torch.backends.mps.is_available():
+        yield "mps"
+
+
+def _presets() -> Iterator[tuple[str, bool]]:
+    """A line for each preset, and whether it is whole."""
+    from deocc_aug.weights import check, presets
+
+    for name, path in presets().items():
+        try:
+            check(path)
+        except (ValueError, OSError) as error:
+            yield f"{name} {path}: {error}", False
+        else:
+            yield f"{name} {path}: whole", True
+
+
+def _extras() -> Iterator[str]:
+    for extra in metadata.metadata(NAME).get_all("Provides-Extra") or ():
+        missing = {requirement.name: state for requirement in requirements(extra) if (state := lacking(requirement))}
+        if not missing:
+            yield f"{extra}: complete"
+            continue
+        alone = [pinned for name, pinned in WITHOUT_DEPENDENCIES.items() if name in missing]
+        commands = [f"pip install '{NAME}[{extra}]'", *(f"pip install --no-deps {pinned}" for pinned in alone)]
+        yield f"{extra}: lacks {', '.join(missing.values())}"
+        yield f"  {' && '.join(commands)}"
+
+
+def requirements(extra: str) -> list[Requirement]:
+    """What an extra of ours ("" for the core) needs on this machine, extras that it names in turn included."""
+    from packaging.requirements import Requirement
+
+    found = [Requirement(WITHOUT_DEPENDENCIES[extra])] if extra in WITHOUT_DEPENDENCIES else []
+    for requirement in map(Requirement, metadata.requires(NAME) or ()):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        if extra and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            continue  # the core's own
+        if requirement.name == NAME:
+            found += [inner for name in sorted(requirement.extras) for inner in requirements(name)]
+        else:
+            found.append(requirement)
+    return found
+
+
+def lacking(requirement: Requirement) -> str:
+    """What is wrong with a requirement, "" if it is met."""
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return f"{requirement.name}{requirement.specifier}"
+    if requirement.specifier.contains(version, prereleases=True):
+        return ""
+    return f"{requirement.name}{requirement.specifier} (it is {version})"
+
+
+command = Command("print versions, devices, presets, and what each extra lacks", _add_arguments, _run)

@@ -1,0 +1,57 @@
+"""From a painted canvas back to the source image: exact outside the changed mask, seamless at its border."""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from deocc_aug.canvas import apply, inside_image, inverse, patch_rectangle, resample, window
+from deocc_aug.types import Body, Canvas, Image, Joints, Mask, Patch, Person
+
+SEAM = 4.0  # canvas pixels over which the painted colours bend towards their visible neighbours
+
+
+def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask, painted: Float[np.ndarray, "h w 3"] | None) -> Patch:
+    """The result as a patch of the source, at the source's resolution.
+
+    With a known occluder its pixels under the canvas change, and no other; without one, the completed body's hidden part.
+    Beyond the image's border the completed body is kept for the padded view.
+
+    Args:
+        painted: (h, w, 3) float32 in 0..255 on the canvas, or None where the gate left the pixels alone.
+    """
+    origin, size, to_patch = patch_rectangle(canvas)
+    assert person.visible_mask is not None
+    visible = window(person.visible_mask, origin, size)
+    inside = window(np.broadcast_to(np.True_, image.shape[:2]), origin, size)
+    amodal = np.asarray(resample(body.amodal, to_patch, size), np.float32).clip(0, 1)
+    amodal[visible] = np.maximum(amodal[visible], 1)
+    if person.occluder_mask is None:
+        changed = (amodal > 0.5) & ~visible
+    else:
+        occluder = window(person.occluder_mask, origin, size)
+        amodal[inside & ~visible & ~occluder] = 0
+        changed = np.where(inside, occluder & ~visible, amodal > 0.5)
+    if painted is None:
+        return Patch(origin, np.broadcast_to(np.zeros(3, np.uint8), (*size, 3)), np.zeros(size, np.bool_), visible, amodal)
+    blended = blend_in(painted, canvas, hole)
+    filled = resample(blended, to_patch, size, cubic=True).round().clip(0, 255).astype(np.uint8)
+    return Patch(origin, np.where(changed[..., None], filled, np.uint8(0)), changed, visible, amodal)
+
+
+def blend_in(painted: Float[np.ndarray, "h w 3"], canvas: Canvas, hole: Mask) -> Float[np.ndarray, "h w 3"]:
+    """The painted canvas with its colours, near the hole's border, moved by what they miss of the visible pixels there.
+
+    The hole's own (occluder's) pixels are never mixed in, so no rim of them remains; visible pixels are not touched.
+    """
+    known = (inside_image(canvas) & ~hole).astype(np.float32)
+    missed = (canvas.image.astype(np.float32) - painted) * known[..., None]
+    near = cv2.GaussianBlur(known, (0, 0), SEAM)
+    shift = cv2.GaussianBlur(missed, (0, 0), SEAM) / np.maximum(near, 1e-3)[..., None]
+    return np.asarray((painted + shift * np.minimum(1, 2 * near)[..., None]).clip(0, 255), np.float32)
+
+
+def joints_in_image(joints: Joints, canvas: Canvas) -> Joints:
+    """Joints (17, 3) float32 from canvas to image pixels."""
+    moved = apply(inverse(canvas.image_to_canvas), joints[:, :2])
+    return np.concatenate([moved, joints[:, 2:]], 1).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Reading images, masks and COCO files; writing files that are either whole or not there."""

@@ -1,0 +1,217 @@
+"""The main path: an image and a person in, the same image with that person whole out."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deocc_aug.appearance.codec import hole_of
+from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_look, inverse, place, resample_mask
+from deocc_aug.compose import compose, joints_in_image
+from deocc_aug.data.images import check_image
+from deocc_aug.describe import describe
+from deocc_aug.gate import judge
+from deocc_aug.observe.given import observe
+from deocc_aug.options import Options
+from deocc_aug.randomness import generator_for
+from deocc_aug.types import Body, Canvas, Deocclusion, Image, Observation, Person
+from deocc_aug.weights import Preset, check, resolve
+
+if TYPE_CHECKING:
+    import torch
+
+    from deocc_aug.appearance.pipeline import AppearancePipeline
+    from deocc_aug.body.pipeline import BodyPipeline
+
+LOOKS = 2  # times the canvas is placed again around the completed body
+
+
+class Deoccluder:
+    """Completes partly hidden people.
+
+    >>> deoccluder = Deoccluder.from_pretrained("compact")                       # doctest: +SKIP
+    >>> result = deoccluder(image, Person(box_xyxy=box, visible_mask=mask))      # doctest: +SKIP
+    >>> result.image, result.amodal_mask, result.joints                          # doctest: +SKIP
+
+    Args:
+        preset: its manifest.
+        body: stage 1.
+        appearance: stage 2.
+    """
+
+    def __init__(self, preset: Preset, body: BodyPipeline, appearance: AppearancePipeline) -> None:
+        self.preset, self.body, self.appearance = preset, body, appearance
+
+    @classmethod
+    def from_pretrained(cls, preset: str | Path = "compact", *, device: str | torch.device | None = None,
+                        dtype: torch.dtype | None = None) -> Deoccluder:
+        """Loads a preset: "compact" (inside the package) or a folder with the same layout.
+
+        Args:
+            device: where the nets run; the CPU by default.
+            dtype: of the nets; float32 by default.
+
+        Raises:
+            ValueError: no such preset, or one of its files is not the one that its manifest names.
+        """
+        folder = resolve(preset)
+        manifest = check(folder)
+        import torch
+
+        from deocc_aug.appearance.pipeline import AppearancePipeline
+        from deocc_aug.body.pipeline import BodyPipeline
+
+        kind: dict[str, Any] = {"torch_dtype": dtype or torch.float32, "local_files_only": True}
+        body = BodyPipeline.from_pretrained(manifest.part("body"), **kind).to(device or "cpu")
+        appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
+        for part in (body, appearance):
+            part.unet.eval().to(memory_format=torch.channels_last)
+        return cls(manifest, body, appearance)
+
+    def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
+        """Writes this preset's parts and a manifest into a folder that `from_pretrained` reads."""
+        from deocc_aug.weights import write_manifest
+
+        parts = {"body": "body", "appearance": "appearance"}
+        self.body.save_pretrained(folder / parts["body"])
+        self.appearance.save_pretrained(folder / parts["appearance"])
+        write_manifest(folder, name=name, revision=revision, licence=self.preset.licence, canvas=self.preset.canvas,
+                       defaults=self.preset.defaults, parts=parts)
+
+    def __call__(self, image: Image, person: Person, seed: int = 0, options: Options | None = None) -> Deocclusion:
+        """Completes one person.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; kept by reference, never written to.
+            person: what is known about them; their visible mask must be.
+            seed: the result depends on pixels, person, seed and options alone.
+            options: what differs from the preset's defaults.
+
+        Raises:
+            ValueError: not such an image; a mask of another size; a box outside the image; a person under 32 px or without
+                a visible pixel.
+        """
+        image = check_image(image)
+        check_person(person, image)
+        options = (options or Options()).filled(self.preset.defaults)
+        seconds: dict[str, float] = {}
+
+        with timed(seconds, "cut"):                                                     # 1 cut
+            canvas = cut(image, place(wide_look(person), self.preset.canvas), self.preset.canvas)      # (h, w, 3)
+        with timed(seconds, "observe"):                                                 # 2 observe
+            observation = observe(canvas, person)                                       # labels (h, w), joints (17, 3)
+        with timed(seconds, "complete"):                                                # 3 complete, canvas placed again
+            canvas, observation, body = self._complete(image, person, canvas, observation, seed, options)
+        with timed(seconds, "gate"):                                                    # 4 gate
+            hole = hole_of(observation, body)                                           # (h, w)
+            verdict = judge(body, observation.visible, hole, options.thresholds or {}, bool(options.gate))
+        with timed(seconds, "describe"):                                                # 5 describe
+            description = describe(canvas, options.prompt)
+        painted = None
+        if verdict.paint:
+            with timed(seconds, "paint"):                                               # 6 paint
+                painted = self.appearance(canvas, observation, body, hole, steps=options.paint_steps, guidance=options.guidance,
+                                          generator=generator_for(canvas, observation, seed, options, "paint"))  # (h, w, 3)
+        with timed(seconds, "compose"):                                                 # 7 compose
+            patch = compose(image, canvas, body, person, hole, painted)                 # at the source's resolution
+            joints = joints_in_image(body.joints, canvas)
+        result = Deocclusion(image, patch, joints, body.hypotheses, canvas.image_to_canvas, body.uncertainty, False, verdict.reason,
+                             description, seconds)
+        return replace(result, changed=bool(result.changed_mask.any())) if verdict.paint else result
+
+    def batch(self, images: Sequence[Image], people: Sequence[Sequence[Person]], seed: int = 0,
+              options: Options | None = None) -> list[list[Deocclusion]]:
+        """Completes several people in several images: one list of results per image, each the same as if asked for alone.
+
+        People are never completed from one another's view.
+
+        Raises:
+            ValueError: as many images as lists of people are needed; and whatever a single call refuses, with its place.
+        """
+        if len(images) != len(people):
+            raise ValueError(f"batch got {len(images)} images and people for {len(people)}: pass one list of Person per image")
+        results = []
+        for i, (image, group) in enumerate(zip(images, people, strict=True)):
+            row = []
+            for j, person in enumerate(group):
+                try:
+                    row.append(self(image, person, seed, options))
+                except ValueError as error:
+                    raise ValueError(f"image {i}, person {j}: {error}") from error
+            results.append(row)
+        return results
+
+    def _complete(self, image: Image, person: Person, canvas: Canvas, observation: Observation, seed: int,
+                  options: Options) -> tuple[Canvas, Observation, Body]:
+        """Stage 1, the canvas placed again around its own answer; ends with the body on the last canvas."""
+        size = self.preset.canvas
+        seer = person if person.amodal_mask is None else whole_person(person, image)
+        for _ in range(LOOKS):
+            quick = generator_for(canvas, observation, seed, options, "look")
+            looked = observation if seer is person else observe(canvas, seer)
+            body = self.body(looked, steps=1, hypotheses=1, generator=quick)
+            box = box_of(body.amodal > 0.5)
+            if box is None:
+                break
+            in_image = apply(inverse(canvas.image_to_canvas), box.reshape(2, 2)).reshape(4)
+            canvas = cut(image, place(around(in_image), size), size)
+            observation = observe(canvas, person)
+        generator = generator_for(canvas, observation, seed, options, "body")
+        looked = observation if seer is person else observe(canvas, seer)
+        body = self.body(looked, steps=options.body_steps, hypotheses=options.hypotheses, generator=generator)
+        if person.amodal_mask is not None:
+            amodal = resample_mask(person.amodal_mask, canvas.image_to_canvas, size)
+            body = replace(body, amodal=amodal, hypotheses=np.broadcast_to(amodal, body.hypotheses.shape), uncertainty=0.0)
+        known = observation.joints_visible[:, None]
+        return canvas, observation, replace(body, joints=np.where(known, observation.joints, body.joints))
+
+
+def wide_look(person: Person) -> np.ndarray:
+    """The box (4,) image px that the first canvas is placed on."""
+    assert person.visible_mask is not None
+    if person.amodal_mask is not None and (whole := box_of(person.amodal_mask)) is not None:
+        return around(whole)
+    visible = box_of(person.visible_mask)
+    assert visible is not None
+    return first_look(visible, None if person.occluder_mask is None else box_of(person.occluder_mask))
+
+
+def whole_person(person: Person, image: Image) -> Person:
+    """The person as if nothing hid them: what stage 1 finds the joints of when the silhouette is given."""
+    return replace(person, visible_mask=person.amodal_mask, occluder_mask=np.zeros(image.shape[:2], np.bool_))
+
+
+def check_person(person: Person, image: Image) -> None:
+    """Raises ValueError where a person does not fit the image or cannot be completed."""
+    height, width = image.shape[:2]
+    for name in ("visible_mask", "occluder_mask", "amodal_mask"):
+        mask = getattr(person, name)
+        if mask is not None and mask.shape != (height, width):
+            raise ValueError(f"{name} is {mask.shape} but the image is {(height, width)}: pass the mask in the image's own size")
+    x0, y0, x1, y1 = person.box_xyxy
+    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+        raise ValueError(f"box_xyxy {person.box_xyxy.tolist()} lies outside the image, which is {width} wide and {height} high: "
+                         "pass (x0, y0, x1, y1) in this image's pixels")
+    if person.visible_mask is None:
+        raise ValueError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the person "
+                         "is seen; the compact preset has no observer yet that could find them from the box alone")
+    visible = box_of(person.visible_mask)
+    if visible is None:
+        raise ValueError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")
+    longer = max(x1 - x0, y1 - y0, *(visible[2:] - visible[:2]))
+    if longer < MIN_PERSON_PX:
+        raise ValueError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
+                         "leave them out or pass a larger image")
+
+
+@contextmanager
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Notes the wall time of a step."""
+    start = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - start

@@ -1,0 +1,1 @@
+"""Synthetic people (extra `humans`): posed bodies, cameras, silhouettes with clothes."""

@@ -1,0 +1,1 @@
+"""Things that hide people: cut-outs, drawn shapes, and pasting them with the labels updated (numpy and OpenCV only)."""

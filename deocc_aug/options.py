@@ -1,0 +1,55 @@
+"""The caller's options; None means the preset's own default."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+THRESHOLDS = ("hidden", "uncertainty")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a person is completed.  None means the default that the preset carries.
+
+    Args:
+        body_steps: diffusion steps of stage 1; 1 is the regression answer.
+        hypotheses: completions sampled in stage 1 (K).
+        paint_steps: diffusion steps of stage 2.
+        guidance: classifier-free guidance scale of stage 2; 1 is off.
+        prompt: None asks the VQA, "" uses no words, other text is used as it is.
+        gate: False paints everybody, whatever the thresholds say.
+        thresholds: the gate's: {"hidden": least hidden share of the body worth painting,
+            "uncertainty": highest uncertainty at which pixels are still touched}; a missing key is the preset's.
+
+    Raises:
+        ValueError: a value outside its range, or an unknown threshold.
+    """
+
+    body_steps: int | None = None
+    hypotheses: int | None = None
+    paint_steps: int | None = None
+    guidance: float | None = None
+    prompt: str | None = None
+    gate: bool | None = None
+    thresholds: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        for name, highest in (("body_steps", 1000), ("hypotheses", 256), ("paint_steps", 1000)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest):
+                raise ValueError(f"Options.{name} is {value!r}: pass a whole number from 1 to {highest}, or None for the preset's default")
+        if self.guidance is not None and not 0 <= float(self.guidance) <= 50:
+            raise ValueError(f"Options.guidance is {self.guidance!r}: pass a number from 0 to 50 (1 is off), or None")
+        unknown = sorted(set(self.thresholds or ()) - set(THRESHOLDS))
+        if unknown:
+            raise ValueError(f"Options.thresholds has {unknown}: the gate knows {list(THRESHOLDS)}")
+        for name, value in (self.thresholds or {}).items():
+            if not 0 <= float(value) <= 1:
+                raise ValueError(f"Options.thresholds[{name!r}] is {value!r}: pass a number from 0 to 1")
+
+    def filled(self, defaults: Options) -> Options:
+        """These options with every None replaced by the value in `defaults`, threshold by threshold."""
+        missing: dict[str, Any] = {f.name: getattr(defaults, f.name) for f in fields(self) if getattr(self, f.name) is None}
+        missing["thresholds"] = {**(defaults.thresholds or {}), **(self.thresholds or {})}
+        return replace(self, **missing)

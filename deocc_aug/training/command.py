@@ -1,0 +1,56 @@
+"""`deocc-aug train PART --config FILE --out DIR`: trains a learned part and writes it as a preset holds it."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deocc_aug.commands import Command
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+PARTS = {"body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels"}
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    from deocc_aug.training.appearance_data import AppearanceData
+    from deocc_aug.training.appearance_module import AppearanceModule
+    from deocc_aug.training.body_data import BodyData
+    from deocc_aug.training.body_module import BodyModule
+
+    classes = {"body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData)}
+    parts = parser.add_subcommands(dest="part")
+    for part, (module, data) in classes.items():
+        parts.add_subcommand(part, _part_parser(type(parser), module, data), help=PARTS[part])
+
+
+def _part_parser(kind: type[ArgumentParser], module: type, data: type) -> ArgumentParser:
+    from pathlib import Path
+
+    parser = kind()
+    parser.add_argument("--config", action="config", help="YAML file with any of the options below; deocc_aug/training/configs has the shipped weights'")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; a second run goes on from its last checkpoint")
+    parser.add_argument("--max-time", type=str, help="wall time of all resumed runs together, DD:HH:MM:SS")
+    parser.add_argument("--max-steps", type=int, default=100_000, help="optimizer steps of all resumed runs together")
+    parser.add_argument("--ema", type=float, default=0.998, help="decay of the averaged weights, which are the ones written")
+    parser.add_argument("--accelerator", type=str, default="auto", help="Lightning's: auto, cpu, gpu")
+    parser.add_argument("--precision", type=str, default="32-true", help="Lightning's: 32-true, bf16-mixed")
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights and the noise; the examples have data.seed")
+    parser.add_class_arguments(module, "model")
+    parser.add_class_arguments(data, "data")
+    return parser
+
+
+def _run(config: Namespace) -> int:
+    import pytorch_lightning as pl
+
+    from deocc_aug.training.fit import fit
+
+    part = config[config.part]
+    pl.seed_everything(part.seed)
+    folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema, accelerator=part.accelerator,
+                 precision=part.precision)
+    print(f"wrote {folder}")
+    return 0
+
+
+train = Command("train a learned part: body or appearance", _add_arguments, _run)

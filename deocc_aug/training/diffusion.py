@@ -1,0 +1,82 @@
+"""What the diffusion parts share in training: noise, schedule, EMA, resuming, a budget of steps and time."""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from diffusers import DDIMScheduler, UNet2DModel
+from pytorch_lightning.callbacks import Timer
+from torch import Tensor
+
+
+def small_unet(in_channels: int, out_channels: int, channels: tuple[int, ...], layers: int) -> UNet2DModel:
+    """A UNet for a grid of patches, attention at its lowest level only."""
+    plain = len(channels) - 1
+    return UNet2DModel(in_channels=in_channels, out_channels=out_channels, block_out_channels=channels, layers_per_block=layers,
+                       down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
+                       up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, attention_head_dim=32, norm_num_groups=16)
+
+
+def clean_scheduler() -> DDIMScheduler:
+    """DDIM that predicts the clean sample and starts from pure noise."""
+    return DDIMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="sample", timestep_spacing="trailing",
+                         clip_sample=True, rescale_betas_zero_snr=True)
+
+
+class DiffusionModule(pl.LightningModule):
+    """Predicts a clean state from a noisy one and a condition; a subclass says what the loss is.
+
+    The learning rate warms up and follows a cosine down to `final` of itself over the run's budget: steps or time, whichever
+    of the trainer's `max_steps` and `max_time` is nearer its end.
+
+    Args:
+        unet: the net, (B, state + condition, gh, gw) -> (B, state, gh, gw).
+        learning_rate: its highest value.
+        warm_up: steps until then.
+        final: the last learning rate as a share of the highest.
+        pure_noise: share of examples that start from pure noise, so that one step is a good answer.
+    """
+
+    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
+        super().__init__()
+        self.unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.scheduler = clean_scheduler()
+        self.learning_rate, self.warm_up, self.final, self.pure_noise = learning_rate, warm_up, final, pure_noise
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+
+    def noisy(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """`clean` (B, S, gh, gw) in [-1, 1] at random timesteps (B,), many of them the last."""
+        count, last = len(clean), int(self.scheduler.config.num_train_timesteps) - 1
+        timesteps = torch.randint(0, last + 1, (count,), device=clean.device)
+        timesteps[torch.rand(count, device=clean.device) < self.pure_noise] = last
+        return self.scheduler.add_noise(clean, torch.randn_like(clean), timesteps), timesteps  # type: ignore[arg-type]
+
+    def predict(self, noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
+        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
+        return self.unet(together, timesteps).sample  # type: ignore[no-any-return]
+
+    def export(self, folder: Path) -> None:
+        """Writes the part as a preset holds it: fp16 safetensors and configs."""
+        raise NotImplementedError
+
+    def progress(self) -> float:
+        """Share of the budget that is spent, in [0, 1]."""
+        trainer = self.trainer
+        shares = [trainer.global_step / trainer.max_steps] if trainer.max_steps > 0 else []
+        for timer in (c for c in trainer.callbacks if isinstance(c, Timer)):  # type: ignore[attr-defined]
+            left = timer.time_remaining("train")
+            if left is not None:
+                shares.append(timer.time_elapsed("train") / (timer.time_elapsed("train") + left))
+        return min(1.0, max(shares, default=0.0))
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        cosine = self.final + (1 - self.final) * (1 + math.cos(math.pi * self.progress())) / 2
+        rate = self.learning_rate * min(1.0, (self.trainer.global_step + 1) / self.warm_up) * cosine
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = rate
+        self.log("learning_rate", rate, prog_bar=True)

@@ -1,0 +1,58 @@
+"""One training run: resumable, time-boxed, its weights exported when it ends."""
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, TQDMProgressBar, WeightAveraging
+from pytorch_lightning.loggers import CSVLogger
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from deocc_aug.training.diffusion import DiffusionModule
+
+CHECKPOINT = "last.ckpt"
+
+
+class EMA(WeightAveraging):
+    """An exponential moving average of the weights, the one that is exported, begun once the first steps are over."""
+
+    def __init__(self, decay: float, begin: int) -> None:
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.begin = begin
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return step_idx is not None and step_idx >= self.begin
+
+
+def fit(module: DiffusionModule, data: pl.LightningDataModule, out: Path, *, max_time: str | None, max_steps: int, ema: float = 0.998,
+        log_every: int = 50, save_every: int = 500, accelerator: str = "auto", precision: str = "32-true", resume: bool = True) -> Path:
+    """Trains a part and writes it to `out/part` as a preset holds it.
+
+    Args:
+        out: folder of the run: `last.ckpt`, `metrics.csv` in `csv/`, `part/`.
+        max_time: wall time over all resumed runs together, DD:HH:MM:SS; None for `max_steps` alone.
+        max_steps: optimizer steps over all resumed runs together.
+        ema: decay of the averaged weights.
+        resume: go on from `out/last.ckpt` where there is one.
+
+    Returns:
+        The exported part's folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    callbacks: list[Callback] = [
+        EMA(ema, begin=min(300, max_steps // 4)),
+        ModelCheckpoint(dirpath=out, filename="step", every_n_train_steps=save_every, save_last=True, save_top_k=1,
+                        monitor="step", mode="max"),
+        TQDMProgressBar(refresh_rate=log_every),
+    ]
+    trainer = pl.Trainer(accelerator=accelerator, devices=1, precision=precision, max_steps=max_steps, max_time=max_time, callbacks=callbacks,  # type: ignore[arg-type]
+                         logger=CSVLogger(out, name="csv"), log_every_n_steps=log_every, gradient_clip_val=1.0, enable_model_summary=False)
+    last = out / CHECKPOINT
+    trainer.fit(module, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
+    part, fresh = out / "part", out / "part.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    module.export(fresh)
+    shutil.rmtree(part, ignore_errors=True)
+    fresh.rename(part)
+    return part

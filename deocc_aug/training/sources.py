@@ -1,0 +1,135 @@
+"""People to learn from, held in memory: silhouettes with joints, photos with silhouettes, shapes that hide."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from deocc_aug.canvas import box_of
+from deocc_aug.types import Image, Joints, Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One person: `mask` (h, w) bool, `joints` (17, 3) x, y in its pixels and 1 where labelled, `image` (h, w, 3) or None.
+
+    `mask` is None for photos without a silhouette; `box_xyxy` is the person's box then and always.  `bounded`: nothing is
+    known beyond the arrays' border; otherwise the body ends inside it and beyond is simply empty.
+    """
+
+    mask: Mask | None
+    joints: Joints
+    box_xyxy: np.ndarray
+    image: Image | None = None
+    bounded: bool = True
+
+
+def polygons_to_mask(polygons: Any, height: int, width: int) -> Mask:
+    """COCO polygons filled; an RLE is refused."""
+    if not isinstance(polygons, list):
+        raise ValueError(f"segmentation is a {type(polygons).__name__}: this reader takes polygons only")
+    out = np.zeros((height, width), np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(out, [np.array(polygon).reshape(-1, 2).round().astype(np.int32)], 1)
+    return out > 0
+
+
+def mask_or_image(example: Example) -> np.ndarray:
+    """Whichever of the two the example has: its shape is that of the photo."""
+    if example.mask is not None:
+        return example.mask
+    if example.image is not None:
+        return example.image
+    raise ValueError("an example needs a mask or an image")
+
+
+def _joints(flat: list[float]) -> Joints:
+    joints = np.array(flat, np.float64).reshape(17, 3)
+    return np.concatenate([joints[:, :2], joints[:, 2:] > 0], 1)
+
+
+def shrunk(example: Example, side: int) -> Example:
+    """The example, cropped to 2.2 times its box and shrunk so that the box's longer side is at most `side`."""
+    x0, y0, x1, y1 = example.box_xyxy
+    longer = max(x1 - x0, y1 - y0)
+    shape = mask_or_image(example).shape
+    pad = 0.6 * longer
+    a, b = int(max(0, y0 - pad)), int(min(shape[0], y1 + pad))
+    c, d = int(max(0, x0 - pad)), int(min(shape[1], x1 + pad))
+    f = min(1.0, side / longer)
+    size = (max(1, round((d - c) * f)), max(1, round((b - a) * f)))
+    image = None if example.image is None else cv2.resize(example.image[a:b, c:d], size, interpolation=cv2.INTER_AREA)
+    mask = None if example.mask is None else cv2.resize(example.mask[a:b, c:d].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
+    joints = example.joints.copy()
+    joints[:, :2] = (joints[:, :2] - (c, a)) * f * (joints[:, 2:] > 0)
+    cut_off = x0 < 2 or y0 < 2 or x1 > shape[1] - 2 or y1 > shape[0] - 2
+    return Example(mask, joints, (example.box_xyxy - [c, a, c, a]) * f, image, bounded=example.bounded and (image is not None or cut_off))
+
+
+def read_ccp(folder: Path, split: str, side: int, photos: bool) -> list[Example]:
+    """Clothing Co-Parsing: `people.json`, `photos/`, `labels/` (one class a pixel, 0 background); split train or unlabelled."""
+    if split not in ("train", "unlabelled"):
+        raise ValueError(f"split is {split!r}: training reads 'train' or 'unlabelled' only")
+    people = json.loads((folder / "people.json").read_text())
+    by_image = {a["image_id"]: a for a in people["annotations"]}
+    out = []
+    for record in people["images"]:
+        if record["split"] != split:
+            continue
+        name, annotation = Path(record["file_name"]), by_image[record["id"]]
+        image = cv2.imread(str(folder / "photos" / name))[:, :, ::-1] if photos else None
+        mask = None
+        if split == "train":
+            mask = cv2.imread(str(folder / "labels" / name.with_suffix(".png")), cv2.IMREAD_UNCHANGED) > 0
+        x, y, w, h = annotation["bbox"]
+        box = box_of(mask) if mask is not None else np.array([x, y, x + w, y + h])
+        if box is not None:
+            out.append(shrunk(Example(mask, _joints(annotation["keypoints"]), box, image), side))
+    return out
+
+
+def _coco_train(folder: Path) -> tuple[dict[int, Any], list[Any]]:
+    """Images by id and annotations of a COCO-format folder, its val images (an even number) left out."""
+    data = json.loads((folder / "instances.json").read_text())
+    images = {i["id"]: i for i in data["images"] if int(Path(i["file_name"]).stem) % 2 == 1}
+    return images, [a for a in data["annotations"] if a["image_id"] in images and not a["iscrowd"] and isinstance(a["segmentation"], list)]
+
+
+def read_coco_people(folder: Path, side: int, photos: bool, min_area: float = 2500, min_keypoints: int = 0) -> list[Example]:
+    """Persons of a COCO-format folder (`instances.json`, `images/`, `keypoints.json`), images with an odd number only."""
+    keypoints = {p["annotation_id"]: p for p in json.loads((folder / "keypoints.json").read_text())["people"]}
+    images, annotations = _coco_train(folder)
+    out = []
+    for annotation in annotations:
+        found = keypoints.get(annotation["id"], {"keypoints": [0.0] * 51, "num_keypoints": 0})
+        if annotation["category_id"] != 1 or annotation["area"] < min_area or found["num_keypoints"] < min_keypoints:
+            continue
+        record = images[annotation["image_id"]]
+        mask = polygons_to_mask(annotation["segmentation"], record["height"], record["width"])
+        image = cv2.imread(str(folder / "images" / record["file_name"]))[:, :, ::-1] if photos else None
+        box = box_of(mask)
+        if box is not None:
+            out.append(shrunk(Example(mask, _joints(found["keypoints"]), box, image), side))
+    return out
+
+
+def read_coco_shapes(folder: Path, side: int = 128, min_area: float = 1500) -> list[Mask]:
+    """Silhouettes of the objects and people of a COCO-format folder, tight, longer side at most `side`; odd images only."""
+    images, annotations = _coco_train(folder)
+    out = []
+    for annotation in annotations:
+        if annotation["area"] < min_area:
+            continue
+        record = images[annotation["image_id"]]
+        mask = polygons_to_mask(annotation["segmentation"], record["height"], record["width"])
+        box = box_of(mask)
+        if box is not None and min(box[2] - box[0], box[3] - box[1]) >= 8:
+            x0, y0, x1, y1 = box.astype(int)
+            f = min(1.0, side / max(x1 - x0, y1 - y0))
+            size = (max(4, round((x1 - x0) * f)), max(4, round((y1 - y0) * f)))
+            out.append(cv2.resize(mask[y0:y1, x0:x1].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+    return out

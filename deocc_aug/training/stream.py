@@ -1,0 +1,74 @@
+"""Endless streams of training examples, and the data modules' common part."""
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from deocc_aug.training.sources import Example
+
+Sources = list[tuple[float, list[Example]]]
+Make = Callable[[Example, np.random.Generator], "dict[str, np.ndarray] | None"]
+
+
+class Stream(IterableDataset[dict[str, np.ndarray]]):
+    """What `make` makes of people drawn from `sources` (share, examples); worker w of a seed draws its own numbers."""
+
+    def __init__(self, sources: Sources, make: Make, seed: int) -> None:
+        self.sources, self.make, self.seed = sources, make, seed
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        info = get_worker_info()
+        rng = np.random.default_rng([self.seed, info.id if info else 0])
+        shares = np.array([share for share, _ in self.sources])
+        while True:
+            examples = self.sources[rng.choice(len(shares), p=shares / shares.sum())][1]
+            made = self.make(examples[rng.integers(len(examples))], rng)
+            if made is not None:
+                yield made
+
+
+def one_thread(worker: int) -> None:
+    """OpenCV and torch keep to one thread in a worker: the cores belong to the training process."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+class StreamData(pl.LightningDataModule):
+    """A data module whose training examples are a `Stream`; a subclass reads the people and says what is made of them.
+
+    Args:
+        batch_size: examples a step.
+        workers: processes that make examples; 0 makes them in the training process.
+        seed: of the stream; resuming with another seed continues with fresh examples.
+    """
+
+    def __init__(self, batch_size: int, workers: int, seed: int) -> None:
+        super().__init__()
+        self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self.stream: Stream | None = None
+
+    @abstractmethod
+    def read(self) -> Sources:
+        """The people to learn from, with how often each group is drawn."""
+
+    @abstractmethod
+    def maker(self) -> Make:
+        """What makes a training example of a person; must be picklable."""
+
+    def setup(self, stage: str) -> None:
+        if self.stream is None:
+            sources = [(share, examples) for share, examples in self.read() if examples and share > 0]
+            if not sources:
+                raise ValueError(f"{type(self).__name__} has nobody to learn from: give it at least one of its folders or files")
+            self.stream = Stream(sources, self.maker(), self.seed)
+
+    def train_dataloader(self) -> DataLoader[dict[str, torch.Tensor]]:
+        assert self.stream is not None
+        return DataLoader(self.stream, self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0,
+                          prefetch_factor=6 if self.workers else None, worker_init_fn=one_thread)

@@ -1,0 +1,118 @@
+"""Presets: folders of learned parts with a manifest.  This module finds and checks them; it imports no framework."""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deocc_aug.options import Options
+
+HERE = Path(__file__).parent
+MANIFEST = "preset.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset's folder and what its manifest says.
+
+    `canvas` (height, width) px; `defaults` the Options it was made for; `parts` part name -> subfolder; `sha256` file -> digest.
+    """
+
+    folder: Path
+    name: str
+    revision: str
+    licence: str
+    canvas: tuple[int, int]
+    defaults: Options
+    parts: dict[str, str]
+    sha256: dict[str, str]
+
+    def part(self, name: str) -> Path:
+        """The folder of one part.
+
+        Raises:
+            ValueError: the preset has no such part.
+        """
+        if name not in self.parts:
+            raise ValueError(f"preset {self.folder} has no part {name!r} (it has {sorted(self.parts)}): choose a preset that has one")
+        return self.folder / self.parts[name]
+
+
+def presets() -> dict[str, Path]:
+    """The presets inside the package, name -> folder."""
+    return {path.parent.name: path.parent for path in sorted(HERE.glob(f"*/{MANIFEST}"))}
+
+
+def resolve(preset: str | Path) -> Path:
+    """The folder of a preset given by name or as a folder.
+
+    Raises:
+        ValueError: neither a known name nor a folder with a manifest.
+    """
+    known = presets()
+    if str(preset) in known:
+        return known[str(preset)]
+    folder = Path(preset)
+    if (folder / MANIFEST).is_file():
+        return folder
+    what = f"{folder} has no {MANIFEST}" if folder.is_dir() else f"{str(preset)!r} is neither a preset nor a folder"
+    raise ValueError(f"{what}: pass one of {sorted(known)} or a folder written by deocc_aug.weights.write_manifest")
+
+
+def read_manifest(folder: Path) -> Preset:
+    """The manifest of a preset's folder.
+
+    Raises:
+        ValueError: not JSON, a missing key, or a format of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not readable JSON ({error}): get the preset's folder again") from None
+    missing = sorted({"format", "name", "revision", "licence", "canvas", "defaults", "parts", "sha256"} - set(raw))
+    if missing:
+        raise ValueError(f"{path} lacks {missing}: get the preset's folder again, or write it with deocc_aug.weights.write_manifest")
+    if raw["format"] != FORMAT:
+        raise ValueError(f"{path} has format {raw['format']!r}; this version of deocc-aug reads format {FORMAT}: update one of the two")
+    height, width = raw["canvas"]
+    return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"], raw["sha256"])
+
+
+def check(folder: Path) -> Preset:
+    """Reads the manifest and compares every file's sha256 with it.
+
+    Raises:
+        ValueError: a file is missing or is not the one that the manifest names.
+    """
+    preset = read_manifest(folder)
+    for name, expected in preset.sha256.items():
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"preset {folder} lacks {name}, which its manifest names: get the preset's folder again")
+        found = digest(path)
+        if found != expected:
+            raise ValueError(f"{path} is damaged or was replaced: its sha256 is {found[:12]}..., the manifest says {expected[:12]}...: "
+                             "get the file again, or write a new manifest if the change is yours")
+    return preset
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+def write_manifest(folder: Path, *, name: str, revision: str, licence: str, canvas: tuple[int, int], defaults: Options, parts: dict[str, str]) -> Preset:
+    """Writes `preset.json` for the parts that lie in `folder` (part name -> subfolder), with the sha256 of all their files."""
+    from dataclasses import asdict
+
+    files = sorted(p for sub in parts.values() for p in (folder / sub).rglob("*") if p.is_file())
+    manifest = {"format": FORMAT, "name": name, "revision": revision, "licence": licence, "canvas": list(canvas),
+                "defaults": {k: v for k, v in asdict(defaults).items() if v is not None}, "parts": parts,
+                "sha256": {p.relative_to(folder).as_posix(): digest(p) for p in files}}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return read_manifest(folder)

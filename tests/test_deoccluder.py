@@ -1,0 +1,246 @@
+"""The contract of the main path, on a tiny untrained preset: what holds whatever the weights are."""
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pictures import Picture, draw
+from presets import write_tiny_preset
+
+from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts
+from deocc_aug.types import Label
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_preset(tmp_path_factory.mktemp("presets") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def deoccluder(preset: Path) -> Deoccluder:
+    return Deoccluder.from_pretrained(preset)
+
+
+def same(a: Deocclusion, b: Deocclusion) -> bool:
+    return bool((a.image == b.image).all() and (a.amodal_mask == b.amodal_mask).all() and (a.joints == b.joints).all()
+                and (a.hypotheses == b.hypotheses).all() and a.uncertainty == b.uncertainty)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.7])
+def test_visible_pixels_are_bit_exact(deoccluder: Deoccluder, scale: float) -> None:
+    picture = draw(scale)
+    before = picture.image.copy()
+    result = deoccluder(picture.image, picture.person())
+    assert result.changed
+    assert (picture.image == before).all()
+    assert (result.image[~picture.occluder_mask] == before[~picture.occluder_mask]).all()
+    assert (result.image[~result.changed_mask] == before[~result.changed_mask]).all()
+    assert (result.changed_mask <= picture.occluder_mask).all()
+
+
+def test_without_a_known_occluder_only_the_hidden_body_changes(deoccluder: Deoccluder, picture: Picture) -> None:
+    result = deoccluder(picture.image, replace(picture.person(), occluder_mask=None))
+    differs = (result.image != picture.image).any(2)
+    assert (differs <= result.hidden_mask).all() and not (differs & picture.visible_mask).any()
+
+
+def test_hidden_and_visible_are_inside_the_amodal_mask(deoccluder: Deoccluder, picture: Picture) -> None:
+    for person in (picture.person(), replace(picture.person(), occluder_mask=None)):
+        result = deoccluder(picture.image, person)
+        whole = result.amodal_mask > 0.5
+        assert (picture.visible_mask <= whole).all()
+        assert (result.hidden_mask <= whole).all() and not (result.hidden_mask & picture.visible_mask).any()
+    known = deoccluder(picture.image, picture.person())
+    assert not known.amodal_mask[~(picture.visible_mask | picture.occluder_mask)].any()
+
+
+def test_the_result_is_of_the_documented_shapes(deoccluder: Deoccluder, picture: Picture) -> None:
+    result = deoccluder(picture.image, picture.person(), options=Options(hypotheses=3))
+    height, width = picture.image.shape[:2]
+    assert result.image.shape == (height, width, 3) and result.image.dtype == np.uint8
+    assert result.amodal_mask.shape == (height, width) and result.amodal_mask.dtype == np.float32
+    assert result.joints.shape == (17, 3) and result.joints.dtype == np.float32
+    assert result.hypotheses.shape == (3, 256, 192)
+    assert 0 <= result.uncertainty <= 1 and 0 <= result.amodal_mask.min() and result.amodal_mask.max() <= 1
+    assert set(result.seconds) == {"cut", "observe", "complete", "gate", "describe", "paint", "compose"}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(deoccluder: Deoccluder, preset: Path, picture: Picture) -> None:
+    first = deoccluder(picture.image, picture.person(), seed=3)
+    assert same(first, deoccluder(picture.image, picture.person(), seed=3))
+    assert same(first, Deoccluder.from_pretrained(preset)(picture.image, picture.person(), seed=3))
+    assert not same(first, deoccluder(picture.image, picture.person(), seed=4))
+
+
+def test_a_batch_gives_what_single_calls_give_in_any_order(deoccluder: Deoccluder, picture: Picture) -> None:
+    other = draw(1.3)
+    moved = replace(picture.person(), occluder_mask=None)
+    rows = deoccluder.batch([picture.image, other.image], [[picture.person(), moved], [other.person()]], seed=1)
+    turned = deoccluder.batch([other.image, picture.image], [[other.person()], [moved, picture.person()]], seed=1)
+    assert [len(row) for row in rows] == [2, 1]
+    assert same(rows[0][0], turned[1][1]) and same(rows[0][1], turned[1][0]) and same(rows[1][0], turned[0][0])
+    assert same(rows[1][0], deoccluder(other.image, other.person(), seed=1))
+
+
+def test_global_randomness_is_neither_used_nor_touched(deoccluder: Deoccluder, picture: Picture) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = deoccluder(picture.image, picture.person())
+    assert (torch.get_rng_state() == before).all()
+    torch.manual_seed(6)
+    assert same(first, deoccluder(picture.image, picture.person()))
+
+
+def test_saving_and_loading_changes_nothing(deoccluder: Deoccluder, picture: Picture, tmp_path: Path) -> None:
+    deoccluder.save_pretrained(tmp_path / "mine", name="mine", revision="1")
+    assert same(deoccluder(picture.image, picture.person()), Deoccluder.from_pretrained(tmp_path / "mine")(picture.image, picture.person()))
+
+
+def test_a_crop_of_the_image_gives_the_same_person(deoccluder: Deoccluder, picture: Picture) -> None:
+    """The canvas sees the person, not the photo: far pixels do not matter."""
+    wide = cv2.copyMakeBorder(picture.image, 0, 400, 0, 400, cv2.BORDER_REPLICATE)
+
+    def grow(mask: np.ndarray) -> np.ndarray:
+        return np.pad(mask, ((0, 400), (0, 400)))
+
+    masks = {"visible_mask": grow(picture.visible_mask), "occluder_mask": grow(picture.occluder_mask)}
+    wider = cv2.copyMakeBorder(wide, 0, 300, 0, 300, cv2.BORDER_CONSTANT)
+    more = {name: np.pad(mask, ((0, 300), (0, 300))) for name, mask in masks.items()}
+    a = deoccluder(wide, Person(np.array(picture.box_xyxy), **masks))
+    b = deoccluder(wider, Person(np.array(picture.box_xyxy), **more))
+    assert (a.joints == b.joints).all() and (a.image[:300, :220] == b.image[:300, :220]).all()
+
+
+def test_a_person_across_the_border_is_completed_beyond_it(deoccluder: Deoccluder, picture: Picture) -> None:
+    cut_off = slice(0, 200)
+    person = Person(np.array([50.0, 30, 170, 200]), picture.visible_mask[cut_off], picture.occluder_mask[cut_off])
+    result = deoccluder(np.ascontiguousarray(picture.image[cut_off]), person)
+    image, mask, (left, top) = result.padded()
+    assert image.shape[:2] == mask.shape and image.shape[0] >= 200 and image.shape[1] >= 220
+    assert (image[top:top + 200, left:left + 220] == result.image).all()
+    assert (mask[top:top + 200, left:left + 220] == (result.amodal_mask > 0.5)).all()
+
+
+def test_the_gate_governs_pixels_only(deoccluder: Deoccluder, picture: Picture) -> None:
+    left_alone = deoccluder(picture.image, picture.person(), options=Options(gate=True, thresholds={"uncertainty": 0.0}))
+    painted = deoccluder(picture.image, picture.person(), options=Options(gate=False))
+    assert not left_alone.changed and "uncertainty" in left_alone.reason
+    assert (left_alone.image == picture.image).all() and not left_alone.changed_mask.any()
+    assert painted.changed and left_alone.amodal_mask.any() and left_alone.joints[:, :2].any()
+
+
+def test_someone_who_is_whole_is_left_alone(deoccluder: Deoccluder, picture: Picture) -> None:
+    nothing = np.zeros_like(picture.visible_mask)
+    result = deoccluder(picture.image, Person(np.array(picture.box_xyxy), picture.amodal_mask, nothing), options=Options(gate=True))
+    assert not result.changed and (result.image == picture.image).all()
+    assert ((result.amodal_mask > 0.5) == picture.amodal_mask).all()
+
+
+def test_a_given_amodal_mask_is_kept(deoccluder: Deoccluder, picture: Picture) -> None:
+    result = deoccluder(picture.image, replace(picture.person(), amodal_mask=picture.amodal_mask))
+    whole = result.amodal_mask > 0.5
+    assert (whole & picture.amodal_mask).sum() / (whole | picture.amodal_mask).sum() > 0.98
+    assert result.uncertainty == 0
+
+
+def test_a_prompted_box_bounds_the_body(deoccluder: Deoccluder, picture: Picture) -> None:
+    prompts = Prompts(box_xyxy=np.array([40.0, 20, 180, 220]))
+    person = replace(picture.person(), occluder_mask=None, prompts=prompts)
+    result = deoccluder(picture.image, person)
+    assert not (result.hidden_mask[225:]).any()
+
+
+def test_given_visible_joints_come_back_as_they_are(deoccluder: Deoccluder, picture: Picture) -> None:
+    joints = np.zeros((17, 3))
+    joints[0] = (110, 52, 0.9)
+    result = deoccluder(picture.image, replace(picture.person(), joints=joints))
+    assert np.allclose(result.joints[0], joints[0], atol=1e-3)
+
+
+BAD = {
+    "box has no area": (lambda p: {"box_xyxy": (50, 40, 50, 90)}, "no area"),
+    "box is inverted": (lambda p: {"box_xyxy": (90, 40, 50, 90)}, "x0 < x1"),
+    "box is NaN": (lambda p: {"box_xyxy": (float("nan"), 0, 5, 5)}, "finite"),
+    "box outside": (lambda p: {"box_xyxy": (900, 900, 990, 990)}, "outside the image"),
+    "mask of another size": (lambda p: {"visible_mask": np.ones((220, 300), np.bool_)}, "image's own size"),
+    "mask of floats": (lambda p: {"visible_mask": np.ones((300, 220))}, "bool"),
+    "mask of three channels": (lambda p: {"visible_mask": np.ones((300, 220, 3), np.bool_)}, r"\(H, W\)"),
+    "no visible mask": (lambda p: {"visible_mask": None}, "no visible_mask"),
+    "empty visible mask": (lambda p: {"visible_mask": np.zeros((300, 220), np.bool_)}, "empty"),
+    "joints of another shape": (lambda p: {"joints": np.zeros((16, 3))}, "17 COCO joints"),
+    "joints of COCO visibility": (lambda p: {"joints": np.full((17, 3), 2.0)}, r"\[0, 1\]"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_person_is_refused_with_what_to_do(deoccluder: Deoccluder, picture: Picture, name: str) -> None:
+    change, message = BAD[name]
+    arguments = {"box_xyxy": picture.box_xyxy, "visible_mask": picture.visible_mask, **change(picture)}
+    with pytest.raises(ValueError, match=message):
+        deoccluder(picture.image, Person(**arguments))
+
+
+def test_a_tiny_person_is_refused(deoccluder: Deoccluder) -> None:
+    mask = np.zeros((300, 220), np.bool_)
+    mask[100:120, 100:110] = True
+    with pytest.raises(ValueError, match="under 32 px"):
+        deoccluder(np.zeros((300, 220, 3), np.uint8), Person(np.array([100.0, 100, 110, 120]), mask))
+
+
+def test_a_batch_says_who_was_refused(deoccluder: Deoccluder, picture: Picture) -> None:
+    with pytest.raises(ValueError, match="1 images and people for 2"):
+        deoccluder.batch([picture.image], [[picture.person()], []])
+    bad = Person(np.array([900.0, 900, 990, 990]), picture.visible_mask)
+    with pytest.raises(ValueError, match="image 0, person 1: box_xyxy"):
+        deoccluder.batch([picture.image], [[picture.person(), bad]])
+
+
+@pytest.mark.parametrize(("values", "message"), [({"hypotheses": 0}, "whole number"), ({"paint_steps": 2.5}, "whole number"),
+                                                 ({"guidance": -1}, "0 to 50"), ({"thresholds": {"hiden": 1}}, "hiden")])
+def test_bad_options_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Options(**values)
+
+
+def test_words_without_a_text_encoder_are_refused(deoccluder: Deoccluder, picture: Picture) -> None:
+    with pytest.raises(ValueError, match="no text encoder"):
+        deoccluder(picture.image, picture.person(), options=Options(prompt="a red shirt"))
+
+
+def test_a_damaged_weights_file_is_noticed(preset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(preset, tmp_path / "copy")
+    weights = copy / "body/unet/diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        Deoccluder.from_pretrained(copy)
+    weights.unlink()
+    with pytest.raises(ValueError, match="lacks body/unet"):
+        Deoccluder.from_pretrained(copy)
+
+
+def test_a_manifest_of_another_kind_is_refused(preset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(preset, tmp_path / "copy")
+    manifest = json.loads((copy / "preset.json").read_text())
+    (copy / "preset.json").write_text(json.dumps({**manifest, "format": 99}))
+    with pytest.raises(ValueError, match="format 99"):
+        Deoccluder.from_pretrained(copy)
+    (copy / "preset.json").write_text("{")
+    with pytest.raises(ValueError, match="JSON"):
+        Deoccluder.from_pretrained(copy)
+    with pytest.raises(ValueError, match="neither a preset nor a folder"):
+        Deoccluder.from_pretrained("compacto")
+    with pytest.raises(ValueError, match="no preset.json"):
+        Deoccluder.from_pretrained(tmp_path)
+
+
+def test_every_label_is_one_of_the_documented() -> None:
+    assert sorted(label.value for label in Label) == [0, 1, 2, 3, 4]
