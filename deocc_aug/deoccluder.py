@@ -17,7 +17,7 @@ from deocc_aug.data.images import check_image
 from deocc_aug.describe import describe
 from deocc_aug.gate import judge
 from deocc_aug.observe.given import observe
-from deocc_aug.options import Options
+from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.types import Body, Canvas, Deocclusion, Image, Observation, Person
 from deocc_aug.weights import Preset, check, resolve
@@ -66,7 +66,7 @@ class Deoccluder:
         from deocc_aug.appearance.pipeline import AppearancePipeline
         from deocc_aug.body.pipeline import BodyPipeline
 
-        kind: dict[str, Any] = {"torch_dtype": dtype or torch.float32, "local_files_only": True}
+        kind: dict[str, Any] = {"dtype": dtype or torch.float32, "local_files_only": True}
         body = BodyPipeline.from_pretrained(manifest.part("body"), **kind).to(device or "cpu")
         appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
         for part in (body, appearance):
@@ -98,7 +98,7 @@ class Deoccluder:
         """
         image = check_image(image)
         check_person(person, image)
-        options = (options or Options()).filled(self.preset.defaults)
+        resolved = (options or Options()).filled(self.preset.defaults)
         seconds: dict[str, float] = {}
 
         with timed(seconds, "cut"):                                                     # 1 cut
@@ -106,17 +106,17 @@ class Deoccluder:
         with timed(seconds, "observe"):                                                 # 2 observe
             observation = observe(canvas, person)                                       # labels (h, w), joints (17, 3)
         with timed(seconds, "complete"):                                                # 3 complete, canvas placed again
-            canvas, observation, body = self._complete(image, person, canvas, observation, seed, options)
+            canvas, observation, body = self._complete(image, person, canvas, observation, seed, resolved)
         with timed(seconds, "gate"):                                                    # 4 gate
             hole = hole_of(observation, body)                                           # (h, w)
-            verdict = judge(body, observation.visible, hole, options.thresholds or {}, bool(options.gate))
+            verdict = judge(body, observation.visible, hole, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
-            description = describe(canvas, options.prompt)
+            description = describe(canvas, resolved.prompt)
         painted = None
         if verdict.paint:
             with timed(seconds, "paint"):                                               # 6 paint
-                painted = self.appearance(canvas, observation, body, hole, steps=options.paint_steps, guidance=options.guidance,
-                                          generator=generator_for(canvas, observation, seed, options, "paint"))  # (h, w, 3)
+                painted = self.appearance(canvas, observation, body, hole, steps=resolved.paint_steps, guidance=resolved.guidance,
+                                          generator=generator_for(canvas, observation, seed, resolved, "paint"))  # (h, w, 3)
         with timed(seconds, "compose"):                                                 # 7 compose
             patch = compose(image, canvas, body, person, hole, painted)                 # at the source's resolution
             joints = joints_in_image(body.joints, canvas)
@@ -147,7 +147,7 @@ class Deoccluder:
         return results
 
     def _complete(self, image: Image, person: Person, canvas: Canvas, observation: Observation, seed: int,
-                  options: Options) -> tuple[Canvas, Observation, Body]:
+                  options: Resolved) -> tuple[Canvas, Observation, Body]:
         """Stage 1, the canvas placed again around its own answer; ends with the body on the last canvas."""
         size = self.preset.canvas
         seer = person if person.amodal_mask is None else whole_person(person, image)

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
 THRESHOLDS = ("hidden", "uncertainty")
 
@@ -48,8 +47,30 @@ class Options:
             if not 0 <= float(value) <= 1:
                 raise ValueError(f"Options.thresholds[{name!r}] is {value!r}: pass a number from 0 to 1")
 
-    def filled(self, defaults: Options) -> Options:
-        """These options with every None replaced by the value in `defaults`, threshold by threshold."""
-        missing: dict[str, Any] = {f.name: getattr(defaults, f.name) for f in fields(self) if getattr(self, f.name) is None}
-        missing["thresholds"] = {**(defaults.thresholds or {}), **(self.thresholds or {})}
-        return replace(self, **missing)
+    def filled(self, defaults: Options) -> Resolved:
+        """These options, every None replaced by the value in `defaults`, threshold by threshold.
+
+        Raises:
+            ValueError: neither says something.
+        """
+        mine = {f.name: getattr(self, f.name) for f in fields(self)}
+        whole = {name: getattr(defaults, name) if value is None else value for name, value in mine.items()}
+        whole["thresholds"] = {**(defaults.thresholds or {}), **(self.thresholds or {})}
+        missing = [name for name, value in whole.items() if value is None and name != "prompt"]
+        missing += [f"thresholds[{name!r}]" for name in THRESHOLDS if name not in whole["thresholds"]]
+        if missing:
+            raise ValueError(f"the preset's manifest has no default for {missing}: pass them in Options, or complete the manifest")
+        return Resolved(**whole)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Options with nothing left open (`prompt` may be None: ask the VQA)."""
+
+    body_steps: int
+    hypotheses: int
+    paint_steps: int
+    guidance: float
+    prompt: str | None
+    gate: bool
+    thresholds: Mapping[str, float]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deocc_aug.options import Options
+from deocc_aug.options import Resolved
 from deocc_aug.types import Canvas, Observation
 
 if TYPE_CHECKING:
     import torch
 
 
-def generator_for(canvas: Canvas, observation: Observation, seed: int, options: Options, purpose: str) -> torch.Generator:
+def generator_for(canvas: Canvas, observation: Observation, seed: int, options: Resolved, purpose: str) -> torch.Generator:
     """A CPU generator drawn from a digest of pixels, observation, seed and options: not of batch, order, worker or history."""
     import torch
 

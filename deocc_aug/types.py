@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -19,8 +20,8 @@ COCO_JOINTS = (
 )
 JOINTS = len(COCO_JOINTS)
 
-Image = UInt8[np.ndarray, "h w 3"]
-Mask = Bool[np.ndarray, "h w"]
+Image = UInt8[np.ndarray, "_ _ 3"]
+Mask = Bool[np.ndarray, "_ _"]
 Joints = Float[np.ndarray, "17 3"]
 Affine = Float[np.ndarray, "2 3"]
 Box = Float[np.ndarray, "4"]
@@ -79,6 +80,7 @@ class Prompts:
         ValueError: a wrong shape, an infinite joint, or a box without area.
     """
 
+    __no_type_check__: ClassVar[bool] = True  # array-likes come in, arrays are kept: checked below, not by the test run's hook
     joints_px: Float[np.ndarray, "17 2"] | None = None
     box_xyxy: Box | None = None
 
@@ -109,6 +111,7 @@ class Person:
             confidence outside [0, 1].
     """
 
+    __no_type_check__: ClassVar[bool] = True  # as in Prompts
     box_xyxy: Box
     visible_mask: Mask | None = None
     occluder_mask: Mask | None = None
@@ -201,8 +204,8 @@ class Description:
 class Patch:
     """A result on the rectangle of the source image around one person; may reach beyond the image's border.
 
-    `origin` (x, y) image pixels of its first pixel; `image` (h, w, 3) uint8; `changed` (h, w) bool; `visible` (h, w) bool;
-    `amodal` (h, w) float32; `hypotheses` (K, h', w') float32 on the canvas the body was completed on.
+    `origin` (x, y) image pixels of its first pixel; `image` (h, w, 3) uint8, meaningful where `changed`; `changed` (h, w)
+    bool; `visible` (h, w) bool; `amodal` (h, w) float32 in [0, 1].
     """
 
     origin: tuple[int, int]
@@ -240,7 +243,7 @@ class Deocclusion:
     seconds: Mapping[str, float]
 
     def _whole(self, patch: np.ndarray, dtype: type) -> np.ndarray:
-        out = np.zeros(self.source.shape[:2], dtype)
+        out: np.ndarray = np.zeros(self.source.shape[:2], dtype)
         (x, y), (h, w) = self.patch.origin, patch.shape[:2]
         x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, out.shape[1]), min(y + h, out.shape[0])
         out[y0:y1, x0:x1] = patch[y0 - y:y1 - y, x0 - x:x1 - x]

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deocc_aug.canvas import around, apply, box_of, cut, first_look, inside_image, inverse, patch_rectangle, place, resample, resample_mask, window
+from deocc_aug.canvas import (
+    apply,
+    around,
+    box_of,
+    cut,
+    first_look,
+    inside_image,
+    inverse,
+    patch_rectangle,
+    place,
+    resample,
+    resample_mask,
+    window,
+)
 
 SIZE = (256, 192)
 coordinates = st.floats(-500, 5000)

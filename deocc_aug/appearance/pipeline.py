@@ -76,4 +76,4 @@ class AppearancePipeline(DiffusionPipeline):
 
     def _clean(self, noisy: Tensor, condition: Tensor, timestep: Tensor) -> Tensor:
         together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timestep).sample  # type: ignore[no-any-return]
+        return self.unet(together, timestep).sample

@@ -87,14 +87,14 @@ def encode_observation(labels: UInt8[np.ndarray, "h w"], joints: Joints, patch: 
     """The condition (4 * patch^2 + 17, gh, gw) float32 of one observed person; masks in [0, 1]."""
     planes = np.stack([shrink((labels == label).astype(np.float32)) for label in PLANES])
     cells = to_patches(planes, patch)
-    return np.concatenate([cells, heatmaps(joints, patch * SHRINK, cells.shape[1:])])
+    return np.concatenate([cells, heatmaps(joints, patch * SHRINK, (cells.shape[1], cells.shape[2]))])
 
 
 def encode_body(amodal: Float[np.ndarray, "h w"], joints: Joints, patch: int) -> Float[np.ndarray, "k gh gw"]:
     """The state (patch^2 + 17, gh, gw) float32 in [0, 1] of a whole body on a canvas; joints without confidence are empty."""
     cells = to_patches(shrink(amodal.astype(np.float32))[None], patch)
     certain = np.concatenate([joints[:, :2], joints[:, 2:] > 0], 1)
-    return np.concatenate([cells, heatmaps(certain, patch * SHRINK, cells.shape[1:])])
+    return np.concatenate([cells, heatmaps(certain, patch * SHRINK, (cells.shape[1], cells.shape[2]))])
 
 
 def decode_body(state: Float[np.ndarray, "k gh gw"], patch: int) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "17 gh gw"]]:

@@ -7,8 +7,7 @@ from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DModel
 from jaxtyping import Float
 from torch import Tensor
 
-from deocc_aug.body.codec import condition_channels, decode_body, encode_observation, joints_from_heatmaps, state_channels
-from deocc_aug.body.codec import SHRINK
+from deocc_aug.body.codec import SHRINK, condition_channels, decode_body, encode_observation, joints_from_heatmaps, state_channels
 from deocc_aug.types import Body, Label, Observation
 
 

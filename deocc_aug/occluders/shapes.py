@@ -50,8 +50,8 @@ def random_shape(rng: np.random.Generator) -> Mask:
 
 
 def _turned_box(rng: np.random.Generator, slenderness: float, turn_degrees: float) -> np.ndarray:
-    box = ((SIDE / 2, SIDE / 2), (SIDE * 0.95, SIDE * 0.95 * slenderness), float(rng.choice([0, 90]) + rng.uniform(-0.5, 0.5) * turn_degrees))
-    return cv2.boxPoints(box).astype(np.int32)
+    turn = float(rng.choice([0, 90]) + rng.uniform(-0.5, 0.5) * turn_degrees)
+    return cv2.boxPoints(((SIDE / 2, SIDE / 2), (SIDE * 0.95, SIDE * 0.95 * slenderness), turn)).astype(np.int32)
 
 
 def _furniture(canvas: np.ndarray, rng: np.random.Generator) -> None:

@@ -29,7 +29,8 @@ def recoloured(picture: Image, rng: np.random.Generator) -> Image:
     return np.asarray(out.clip(0, 255), np.uint8)
 
 
-def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int], patch: int) -> dict[str, np.ndarray] | None:
+def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int],
+                patch: int) -> dict[str, np.ndarray] | None:
     """One example: `condition` (C, gh, gw), `target` (S, gh, gw) in [-1, 1], `weight` (S, gh, gw).
 
     Without a silhouette the amodal and visible masks are unknown (0.5) and the joints alone say where the body is.

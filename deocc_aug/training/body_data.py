@@ -32,7 +32,8 @@ def read_bank(path: Path) -> list[Example]:
     return out
 
 
-def hidden_body(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int], patch: int) -> dict[str, np.ndarray] | None:
+def hidden_body(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int],
+                patch: int) -> dict[str, np.ndarray] | None:
     """One example: `condition` (C, gh, gw), `target` (S, gh, gw) in [0, 1], `weight` (S, gh, gw); None if nothing is left to see."""
     world = to_world(example, SIDE, rng)
     box = box_of(world.mask)

@@ -27,7 +27,8 @@ def _part_parser(kind: type[ArgumentParser], module: type, data: type) -> Argume
     from pathlib import Path
 
     parser = kind()
-    parser.add_argument("--config", action="config", help="YAML file with any of the options below; deocc_aug/training/configs has the shipped weights'")
+    parser.add_argument("--config", action="config",
+                        help="YAML file with any of the options below; the shipped weights' are in deocc_aug/training/configs")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; a second run goes on from its last checkpoint")
     parser.add_argument("--max-time", type=str, help="wall time of all resumed runs together, DD:HH:MM:SS")
     parser.add_argument("--max-steps", type=int, default=100_000, help="optimizer steps of all resumed runs together")
@@ -47,8 +48,8 @@ def _run(config: Namespace) -> int:
 
     part = config[config.part]
     pl.seed_everything(part.seed)
-    folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema, accelerator=part.accelerator,
-                 precision=part.precision)
+    folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema,
+                 accelerator=part.accelerator, precision=part.precision)
     print(f"wrote {folder}")
     return 0
 

@@ -42,7 +42,7 @@ class DiffusionModule(pl.LightningModule):
 
     def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
         super().__init__()
-        self.unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.unet = unet.to(memory_format=torch.channels_last)
         self.scheduler = clean_scheduler()
         self.learning_rate, self.warm_up, self.final, self.pure_noise = learning_rate, warm_up, final, pure_noise
 
@@ -54,11 +54,11 @@ class DiffusionModule(pl.LightningModule):
         count, last = len(clean), int(self.scheduler.config.num_train_timesteps) - 1
         timesteps = torch.randint(0, last + 1, (count,), device=clean.device)
         timesteps[torch.rand(count, device=clean.device) < self.pure_noise] = last
-        return self.scheduler.add_noise(clean, torch.randn_like(clean), timesteps), timesteps  # type: ignore[arg-type]
+        return self.scheduler.add_noise(clean, torch.randn_like(clean), timesteps), timesteps
 
     def predict(self, noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
         together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timesteps).sample  # type: ignore[no-any-return]
+        return self.unet(together, timesteps).sample
 
     def export(self, folder: Path) -> None:
         """Writes the part as a preset holds it: fp16 safetensors and configs."""

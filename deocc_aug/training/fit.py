@@ -46,8 +46,9 @@ def fit(module: DiffusionModule, data: pl.LightningDataModule, out: Path, *, max
                         monitor="step", mode="max"),
         TQDMProgressBar(refresh_rate=log_every),
     ]
-    trainer = pl.Trainer(accelerator=accelerator, devices=1, precision=precision, max_steps=max_steps, max_time=max_time, callbacks=callbacks,  # type: ignore[arg-type]
-                         logger=CSVLogger(out, name="csv"), log_every_n_steps=log_every, gradient_clip_val=1.0, enable_model_summary=False)
+    trainer = pl.Trainer(accelerator=accelerator, devices=1, precision=precision,  # type: ignore[arg-type]
+                         max_steps=max_steps, max_time=max_time, callbacks=callbacks, logger=CSVLogger(out, name="csv"),
+                         log_every_n_steps=log_every, gradient_clip_val=1.0, enable_model_summary=False)
     last = out / CHECKPOINT
     trainer.fit(module, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
     part, fresh = out / "part", out / "part.new"

@@ -36,7 +36,8 @@ def to_world(example: Example, side: int, rng: np.random.Generator) -> World:
     scale = side / max(x1 - x0, y1 - y0)
     turn, stretch = np.deg2rad(np.clip(rng.normal(0, 6), -15, 15)), np.exp(rng.normal(0, 0.05))
     flip = rng.random() < 0.5
-    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag([stretch * (-1 if flip else 1), 1 / stretch]) * scale
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = rotation @ np.diag([stretch * (-1 if flip else 1), 1 / stretch]) * scale
     shift = size / 2 - linear @ [(x0 + x1) / 2, (y0 + y1) / 2]
     matrix = np.concatenate([linear, shift[:, None]], 1)
     joints = example.joints.copy()
@@ -130,7 +131,8 @@ def told_joints(joints: Joints, hidden: Mask, side: float, rng: np.random.Genera
     row = joints[:, 1].astype(int).clip(0, hidden.shape[0] - 1)
     is_hidden = hidden[row, column]
     mode = rng.random()
-    told_visible, told_hidden = (0.0, 0.0) if mode < 0.5 else (rng.uniform(0.5, 1), 0.0) if mode < 0.75 else (rng.uniform(0, 1), rng.uniform(0, 1))
+    told_visible = 0.0 if mode < 0.5 else rng.uniform(0.5 if mode < 0.75 else 0, 1)
+    told_hidden = 0.0 if mode < 0.75 else rng.uniform(0, 1)
     told = np.where(is_hidden, rng.random(17) < told_hidden, rng.random(17) < told_visible) & (joints[:, 2] > 0)
     confidence = rng.uniform(0.25, 1, 17) if rng.random() < 0.6 else np.ones(17)
     off = rng.normal(0, 1, (17, 2)) * (0.008 + 0.12 * (1 - confidence[:, None])) * side

@@ -63,7 +63,9 @@ def shrunk(example: Example, side: int) -> Example:
     f = min(1.0, side / longer)
     size = (max(1, round((d - c) * f)), max(1, round((b - a) * f)))
     image = None if example.image is None else cv2.resize(example.image[a:b, c:d], size, interpolation=cv2.INTER_AREA)
-    mask = None if example.mask is None else cv2.resize(example.mask[a:b, c:d].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
+    mask = None
+    if example.mask is not None:
+        mask = cv2.resize(example.mask[a:b, c:d].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
     joints = example.joints.copy()
     joints[:, :2] = (joints[:, :2] - (c, a)) * f * (joints[:, 2:] > 0)
     cut_off = x0 < 2 or y0 < 2 or x1 > shape[1] - 2 or y1 > shape[0] - 2

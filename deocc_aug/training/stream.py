@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ Sources = list[tuple[float, list[Example]]]
 Make = Callable[[Example, np.random.Generator], "dict[str, np.ndarray] | None"]
 
 
-class Stream(IterableDataset[dict[str, np.ndarray]]):
+class Stream(IterableDataset[Any]):
     """What `make` makes of people drawn from `sources` (share, examples); worker w of a seed draws its own numbers."""
 
     def __init__(self, sources: Sources, make: Make, seed: int) -> None:
@@ -68,7 +69,7 @@ class StreamData(pl.LightningDataModule):
                 raise ValueError(f"{type(self).__name__} has nobody to learn from: give it at least one of its folders or files")
             self.stream = Stream(sources, self.maker(), self.seed)
 
-    def train_dataloader(self) -> DataLoader[dict[str, torch.Tensor]]:
+    def train_dataloader(self) -> DataLoader[Any]:
         assert self.stream is not None
         return DataLoader(self.stream, self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0,
                           prefetch_factor=6 if self.workers else None, worker_init_fn=one_thread)

@@ -79,7 +79,8 @@ def read_manifest(folder: Path) -> Preset:
     if raw["format"] != FORMAT:
         raise ValueError(f"{path} has format {raw['format']!r}; this version of deocc-aug reads format {FORMAT}: update one of the two")
     height, width = raw["canvas"]
-    return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"], raw["sha256"])
+    return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"],
+                  raw["sha256"])
 
 
 def check(folder: Path) -> Preset:
@@ -102,11 +103,11 @@ def check(folder: Path) -> Preset:
 
 def digest(path: Path) -> str:
     """sha256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()  # 15 MB at most
 
 
-def write_manifest(folder: Path, *, name: str, revision: str, licence: str, canvas: tuple[int, int], defaults: Options, parts: dict[str, str]) -> Preset:
+def write_manifest(folder: Path, *, name: str, revision: str, licence: str, canvas: tuple[int, int], defaults: Options,
+                   parts: dict[str, str]) -> Preset:
     """Writes `preset.json` for the parts that lie in `folder` (part name -> subfolder), with the sha256 of all their files."""
     from dataclasses import asdict
 
