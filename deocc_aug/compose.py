@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from deocc_aug.canvas import apply, inside_image, inverse, patch_rectangle, resample, window
-from deocc_aug.types import Body, Canvas, Image, Joints, Mask, Patch, Person
+from deocc_aug.types import Body, Box, Canvas, Image, Joints, Mask, Patch, Person
 
 SEAM = 4.0  # canvas pixels over which the painted colours bend towards their visible neighbours
 
@@ -25,7 +25,9 @@ def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask
     visible = window(person.visible_mask, origin, size)
     inside = window(np.broadcast_to(np.True_, image.shape[:2]), origin, size)
     amodal = np.asarray(resample(body.amodal, to_patch, size), np.float32).clip(0, 1)
-    amodal[visible] = np.maximum(amodal[visible], 1)
+    if person.prompts is not None and person.prompts.box_xyxy is not None:
+        amodal[~inside_box(person.prompts.box_xyxy, origin, size)] = 0
+    amodal[visible] = 1
     if person.occluder_mask is None:
         changed = (amodal > 0.5) & ~visible
     else:
@@ -37,6 +39,13 @@ def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask
     blended = blend_in(painted, canvas, hole)
     filled = resample(blended, to_patch, size, cubic=True).round().clip(0, 255).astype(np.uint8)
     return Patch(origin, np.where(changed[..., None], filled, np.uint8(0)), changed, visible, amodal)
+
+
+def inside_box(box_xyxy: Box, origin: tuple[int, int], size: tuple[int, int]) -> Mask:
+    """(h, w) bool: the pixels of the rectangle at `origin` (x, y) whose centre lies in the box."""
+    x0, y0, x1, y1 = box_xyxy
+    xs, ys = np.arange(size[1]) + origin[0] + 0.5, np.arange(size[0]) + origin[1] + 0.5
+    return np.asarray(((ys >= y0) & (ys <= y1))[:, None] & ((xs >= x0) & (xs <= x1))[None, :])
 
 
 def blend_in(painted: Float[np.ndarray, "h w 3"], canvas: Canvas, hole: Mask) -> Float[np.ndarray, "h w 3"]:

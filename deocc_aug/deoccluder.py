@@ -67,8 +67,9 @@ class Deoccluder:
         from deocc_aug.body.pipeline import BodyPipeline
 
         kind: dict[str, Any] = {"dtype": dtype or torch.float32, "local_files_only": True}
-        body = BodyPipeline.from_pretrained(manifest.part("body"), **kind).to(device or "cpu")
-        appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
+        with no_loading_bars():
+            body = BodyPipeline.from_pretrained(manifest.part("body"), **kind).to(device or "cpu")
+            appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
         for part in (body, appearance):
             part.unet.eval().to(memory_format=torch.channels_last)
         return cls(manifest, body, appearance)
@@ -207,6 +208,20 @@ def check_person(person: Person, image: Image) -> None:
     if longer < MIN_PERSON_PX:
         raise ValueError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
                          "leave them out or pass a larger image")
+
+
+@contextmanager
+def no_loading_bars() -> Iterator[None]:
+    """diffusers without its bar for every part of a pipeline; as it was afterwards."""
+    from diffusers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @contextmanager

@@ -70,6 +70,13 @@ class Bodies:
         return len(self.poses)
 
 
+def _silence_warp() -> None:
+    """anny's warp greets on stdout, where a command's own output belongs."""
+    import warp
+
+    warp.config.log_level = warp.LOG_WARNING
+
+
 @lru_cache(maxsize=1)
 def body_model() -> BodyModel:
     """Load anny (seconds; a minute the first time on a machine). Raises ImportError where it is not installed."""
@@ -78,6 +85,7 @@ def body_model() -> BodyModel:
         from anny import Anny, KeypointsRegressor
     except ImportError as error:
         raise ImportError("synthetic bodies need anny: pip install 'deocc-aug[humans]'") from error
+    _silence_warp()
     model = Anny().to(torch.float32)
     bones = {name: index for index, name in enumerate(model.bone_labels)}
     names = np.array(list(bones))

@@ -29,9 +29,9 @@ def random_shape(rng: np.random.Generator) -> Mask:
     kind = rng.choice(["box", "bar", "polygon", "blob", "foliage", "furniture"])
     canvas = np.zeros((SIDE, SIDE), np.uint8)
     if kind == "box":
-        cv2.fillPoly(canvas, [_turned_box(rng, rng.uniform(0.35, 1), 12)], 1)
+        cv2.fillPoly(canvas, [_turned_box(rng, rng.uniform(0.35, 1), 12.0)], 1)
     elif kind == "bar":
-        cv2.fillPoly(canvas, [_turned_box(rng, rng.uniform(0.06, 0.3), 180)], 1)
+        cv2.fillPoly(canvas, [_turned_box(rng, rng.uniform(0.06, 0.3), 180.0)], 1)
     elif kind == "polygon":
         cv2.fillPoly(canvas, [_polygon(rng).astype(np.int32)], 1)
     elif kind == "blob":

@@ -47,7 +47,7 @@ def mask_or_image(example: Example) -> np.ndarray:
     raise ValueError("an example needs a mask or an image")
 
 
-def _joints(flat: list[float]) -> Joints:
+def _joints(flat: list[Any]) -> Joints:
     joints = np.array(flat, np.float64).reshape(17, 3)
     return np.concatenate([joints[:, :2], joints[:, 2:] > 0], 1)
 
@@ -68,7 +68,7 @@ def shrunk(example: Example, side: int) -> Example:
         mask = cv2.resize(example.mask[a:b, c:d].astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
     joints = example.joints.copy()
     joints[:, :2] = (joints[:, :2] - (c, a)) * f * (joints[:, 2:] > 0)
-    cut_off = x0 < 2 or y0 < 2 or x1 > shape[1] - 2 or y1 > shape[0] - 2
+    cut_off = bool(x0 < 2 or y0 < 2 or x1 > shape[1] - 2 or y1 > shape[0] - 2)
     return Example(mask, joints, (example.box_xyxy - [c, a, c, a]) * f, image, bounded=example.bounded and (image is not None or cut_off))
 
 

@@ -64,6 +64,7 @@ class StreamData(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         if self.stream is None:
+            cv2.setNumThreads(0)  # a worker forked while OpenCV's thread pool exists hangs in its first resize
             sources = [(share, examples) for share, examples in self.read() if examples and share > 0]
             if not sources:
                 raise ValueError(f"{type(self).__name__} has nobody to learn from: give it at least one of its folders or files")

@@ -16,7 +16,7 @@ def test_patches_are_lossless() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.floats(6, 186), st.floats(6, 250)), min_size=17, max_size=17))
+@given(st.lists(st.tuples(st.floats(20, 172), st.floats(20, 236)), min_size=17, max_size=17))
 def test_joints_survive_the_heatmaps_to_a_pixel(places: list[tuple[float, float]]) -> None:
     joints = np.concatenate([np.array(places), np.ones((17, 1))], 1)
     found = joints_from_heatmaps(heatmaps(joints, 8, (32, 24)), 8)

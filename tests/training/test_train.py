@@ -1,0 +1,117 @@
+"""Training runs from the shell, goes on where it stopped, writes what a preset needs, and never reads val photos."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pictures import draw
+
+from deocc_aug.body.codec import encode_observation
+from deocc_aug.cli import main
+from deocc_aug.training.appearance_data import holed_photo
+from deocc_aug.training.body_data import hidden_body
+from deocc_aug.training.hide import FLIPPED, random_occluder, to_world
+from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
+from deocc_aug.types import COCO_JOINTS
+
+
+@pytest.fixture(scope="module")
+def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A COCO-format folder with the drawn person under an odd and an even image number."""
+    folder = tmp_path_factory.mktemp("coco")
+    picture = draw()
+    (folder / "images").mkdir()
+    contours, _ = cv2.findContours(picture.amodal_mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [contour.reshape(-1).astype(float).tolist() for contour in contours]
+    images, annotations, people = [], [], []
+    for number in (1, 2):
+        name = f"{number:012d}.jpg"
+        cv2.imwrite(str(folder / "images" / name), picture.image)
+        images.append({"id": number, "file_name": name, "width": 220, "height": 300})
+        annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "area": float(picture.amodal_mask.sum()),
+                            "bbox": [40, 30, 140, 250], "segmentation": polygons})
+        joints = [[110.0, 60 + 10 * joint, 2.0] for joint in range(17)]
+        people.append({"annotation_id": number, "file_name": name, "keypoints": sum(joints, []), "num_keypoints": 17})
+    (folder / "instances.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    (folder / "keypoints.json").write_text(json.dumps({"people": people}))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["body", "appearance"])
+def test_a_run_goes_on_where_it_stopped_and_writes_the_part(part: str, coco: Path, tmp_path: Path) -> None:
+    arguments = ["train", part, "--out", str(tmp_path), "--data.coco", str(coco), "--data.workers", "0", "--data.batch_size", "2",
+                 "--model.channels", "[32, 32, 32]", "--accelerator", "cpu"]
+    assert main([*arguments, "--max-steps", "2"]) == 0
+    assert main([*arguments, "--max-steps", "3"]) == 0
+    import torch
+
+    assert torch.load(tmp_path / "last.ckpt", weights_only=False)["global_step"] == 3
+    from deocc_aug.appearance.pipeline import AppearancePipeline
+    from deocc_aug.body.pipeline import BodyPipeline
+
+    pipeline = {"body": BodyPipeline, "appearance": AppearancePipeline}[part].from_pretrained(tmp_path / "part")
+    weights = next((tmp_path / "part").rglob("*.safetensors"))
+    from safetensors import safe_open
+
+    with safe_open(weights, "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+    assert pipeline.unet.config.block_out_channels == [32, 32, 32] or pipeline.unet.config.block_out_channels == (32, 32, 32)
+
+
+def test_val_photos_are_never_read(coco: Path) -> None:
+    assert len(read_coco_people(coco, 144, photos=True)) == 1 and len(read_coco_shapes(coco)) == 1
+    with pytest.raises(ValueError, match="'train' or 'unlabelled'"):
+        read_ccp(coco, "val", 144, photos=False)
+
+
+def test_nobody_to_learn_from_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "body", "--out", str(tmp_path / "run"), "--accelerator", "cpu"]) == 2
+    assert "nobody to learn from" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def example() -> Example:
+    picture = draw()
+    joints = np.ones((17, 3))
+    joints[:, 0], joints[:, 1] = 110, 60 + 10 * np.arange(17)
+    return Example(picture.amodal_mask, joints, np.array([50.0, 32, 171, 278]), picture.image)
+
+
+def test_examples_repeat_for_a_seed_and_hold_no_hidden_pixel(example: Example) -> None:
+    made = [holed_photo(example, np.random.default_rng(7), [], (256, 192), 4) for _ in range(2)]
+    assert made[0] is not None and made[1] is not None
+    assert all((made[0][key] == made[1][key]).all() for key in made[0])
+    for seed in range(20):
+        one = holed_photo(example, np.random.default_rng(seed), [], (256, 192), 4)
+        assert one is not None
+        shown, known = one["condition"][:48], np.repeat(one["condition"][48:64][None], 3, 0).reshape(48, 32, 24)
+        assert not shown[known == 0].any()
+        assert np.allclose(shown[known == 1], one["target"][known == 1])
+
+
+def test_the_truth_agrees_with_what_is_seen(example: Example) -> None:
+    for seed in range(20):
+        made = hidden_body(example, np.random.default_rng(seed), [], (256, 192), 4)
+        if made is not None:
+            person, clear, truth = made["condition"][:16], made["condition"][16:32], made["target"][:16]
+            assert made["condition"].shape == encode_observation(np.zeros((256, 192), np.uint8), np.zeros((17, 3)), 4).shape
+            assert not (person == 1).any() or (truth[person == 1] > 0.5).mean() > 0.9
+            assert not (clear == 1).any() or (truth[clear == 1] < 0.5).mean() > 0.9
+
+
+def test_occluders_hide_the_share_that_was_asked_for(example: Example) -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(30):
+        world = to_world(example, 144, rng)
+        occluder = random_occluder(world.mask, [], rng, 0.2, 0.6)
+        shares.append((occluder & world.mask).sum() / world.mask.sum())
+    assert max(shares) <= 0.6 and np.mean(np.array(shares) >= 0.2) > 0.9
+
+
+def test_flipping_swaps_left_and_right() -> None:
+    for joint, other in enumerate(FLIPPED):
+        assert COCO_JOINTS[other] == COCO_JOINTS[joint].replace("left", "?").replace("right", "left").replace("?", "right")
