@@ -1,15 +1,11 @@
-"""Pictures and conditions as the arrays that stage 2 works on, and back.
-
-A canvas picture is halved, then cut into `patch` x `patch` pixel patches: with the compact preset 256x192 becomes 128x96
-becomes a 32x24 grid of 48 numbers.
-"""
+"""Pictures and conditions as the arrays that stage 2 works on, and back."""
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from deocc_aug.body.codec import SHRINK, from_patches, heatmaps, shrink, to_patches
+from deocc_aug.patches import SHRINK, from_patches, heatmaps, shrink, to_patches
 from deocc_aug.types import JOINTS, Body, Image, Joints, Label, Mask, Observation
 
 MASKS = 3  # known, amodal, visible part of the person

@@ -3,37 +3,24 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DModel
 from jaxtyping import Float
 from torch import Tensor
 
 from deocc_aug.appearance.codec import condition_channels, decode_picture, encode_canvas, state_channels, without_body
+from deocc_aug.patch_pipeline import PatchPipeline
 from deocc_aug.types import Body, Canvas, Mask, Observation
 
 
-class AppearancePipeline(DiffusionPipeline):
+class AppearancePipeline(PatchPipeline):
     """Paints what an occluder hides: body inside the amodal mask, background outside it (Noh & Chang, stage 2).
 
     The state is the picture in patches; the UNet sees it noisy beside the known pixels, the masks and the joints, and
     predicts it clean.  Guidance moves away from what it would paint without knowing the body.
-
-    Args:
-        unet: in_channels = state + condition channels, out_channels = state channels (`deocc_aug.appearance.codec`).
-        scheduler: DDIM with `prediction_type="sample"`.
-        patch: pixels a side of a patch.
     """
 
-    unet: UNet2DModel
-    scheduler: DDIMScheduler
-
-    def __init__(self, unet: UNet2DModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
-        super().__init__()
-        wanted = state_channels(patch) + condition_channels(patch), state_channels(patch)
-        if (unet.config.in_channels, unet.config.out_channels) != wanted:
-            raise ValueError(f"the appearance UNet has {unet.config.in_channels} in and {unet.config.out_channels} out channels: "
-                             f"with patch={patch} it needs {wanted[0]} and {wanted[1]}")
-        self.register_modules(unet=unet, scheduler=scheduler)
-        self.register_to_config(patch=patch)
+    @staticmethod
+    def channels(patch: int) -> tuple[int, int]:
+        return state_channels(patch), condition_channels(patch)
 
     @torch.inference_mode()
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
@@ -62,18 +49,14 @@ class AppearancePipeline(DiffusionPipeline):
 
     def sample(self, condition: Float[Tensor, "b c gh gw"], blind: Float[Tensor, "b c gh gw"] | None, noise: Float[Tensor, "b s gh gw"],
                steps: int, guidance: float) -> Float[Tensor, "b s gh gw"]:
-        """Denoises `noise` in `steps` DDIM steps to states in [-1, 1]; the known pixels' own channels are left as they come."""
+        """Denoises `noise` in `steps` DDIM steps to states in [-1, 1]."""
         self.scheduler.set_timesteps(steps, device=self.device)
         noisy, clean = noise, noise
         for timestep in self.scheduler.timesteps:
-            clean = self._clean(noisy, condition, timestep)
+            clean = self.predict(noisy, condition, timestep)
             if blind is not None:
-                without = self._clean(noisy, blind, timestep)
+                without = self.predict(noisy, blind, timestep)
                 clean = without + guidance * (clean - without)
             clean = clean.clamp(-1, 1)
             noisy = self.scheduler.step(clean, timestep, noisy).prev_sample
         return clean
-
-    def _clean(self, noisy: Tensor, condition: Tensor, timestep: Tensor) -> Tensor:
-        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timestep).sample

@@ -3,37 +3,25 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DModel
 from jaxtyping import Float
 from torch import Tensor
 
-from deocc_aug.body.codec import SHRINK, condition_channels, decode_body, encode_observation, joints_from_heatmaps, state_channels
+from deocc_aug.body.codec import condition_channels, decode_body, encode_observation, joints_from_heatmaps, state_channels
+from deocc_aug.patch_pipeline import PatchPipeline
+from deocc_aug.patches import SHRINK
 from deocc_aug.types import Body, Label, Observation
 
 
-class BodyPipeline(DiffusionPipeline):
+class BodyPipeline(PatchPipeline):
     """Completes silhouette and joints together (Noh & Chang, stage 1, with the joints produced rather than asked for).
 
     The UNet sees noisy body (amodal mask patches, joint heatmaps) and observation side by side and predicts the clean
     body's logits, so one step is the regression answer and more steps sharpen and diversify.
-
-    Args:
-        unet: in_channels = state + condition channels, out_channels = state channels (`deocc_aug.body.codec`).
-        scheduler: DDIM with `prediction_type="sample"`.
-        patch: pixels a side of the patches that masks are cut into.
     """
 
-    unet: UNet2DModel
-    scheduler: DDIMScheduler
-
-    def __init__(self, unet: UNet2DModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
-        super().__init__()
-        wanted = state_channels(patch) + condition_channels(patch), state_channels(patch)
-        if (unet.config.in_channels, unet.config.out_channels) != wanted:
-            raise ValueError(f"the body UNet has {unet.config.in_channels} in and {unet.config.out_channels} out channels: "
-                             f"with patch={patch} it needs {wanted[0]} and {wanted[1]}")
-        self.register_modules(unet=unet, scheduler=scheduler)
-        self.register_to_config(patch=patch)
+    @staticmethod
+    def channels(patch: int) -> tuple[int, int]:
+        return state_channels(patch), condition_channels(patch)
 
     @torch.inference_mode()
     def __call__(self, observation: Observation, *, steps: int, hypotheses: int, generator: torch.Generator) -> Body:
@@ -58,8 +46,7 @@ class BodyPipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(steps, device=self.device)
         noisy, clean = noise, noise
         for timestep in self.scheduler.timesteps:
-            logits = self.unet(torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last), timestep).sample
-            clean = torch.sigmoid(logits)
+            clean = torch.sigmoid(self.predict(noisy, condition, timestep))
             noisy = self.scheduler.step(2 * clean - 1, timestep, noisy).prev_sample
         return clean
 

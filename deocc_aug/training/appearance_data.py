@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from deocc_aug.appearance.codec import condition_of, to_unit, without_body
-from deocc_aug.body.codec import SHRINK, heatmaps, to_patches
 from deocc_aug.canvas import apply, around, box_of, place, resample_mask
+from deocc_aug.patches import SHRINK, heatmaps, to_patches
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
 from deocc_aug.training.stream import Make, Sources, StreamData

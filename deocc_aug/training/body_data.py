@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from deocc_aug.body.codec import SHRINK, encode_body, encode_observation
+from deocc_aug.body.codec import encode_body, encode_observation
 from deocc_aug.canvas import apply, around, box_of, cut, first_look, place, resample_mask
 from deocc_aug.observe.given import observe
+from deocc_aug.patches import SHRINK
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world, told_joints
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, shrunk
 from deocc_aug.training.stream import Make, Sources, StreamData

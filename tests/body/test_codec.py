@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deocc_aug.body.codec import decode_body, encode_body, from_patches, heatmaps, joints_from_heatmaps, to_patches
+from deocc_aug.body.codec import decode_body, encode_body, joints_from_heatmaps
+from deocc_aug.patches import from_patches, heatmaps, to_patches
 
 
 def test_patches_are_lossless() -> None:

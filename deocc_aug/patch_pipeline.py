@@ -1,0 +1,43 @@
+"""What the two stages' diffusion pipelines share."""
+from __future__ import annotations
+
+import torch
+from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DModel
+from jaxtyping import Float
+from torch import Tensor
+
+
+class PatchPipeline(DiffusionPipeline):
+    """A UNet on the grid that sees a noisy state beside a condition and predicts the state clean, and its scheduler.
+
+    Args:
+        unet: in_channels = state + condition channels, out_channels = state channels, as the subclass counts them.
+        scheduler: DDIM with `prediction_type="sample"`.
+        patch: pixels a side of the patches.
+
+    Raises:
+        ValueError: the UNet has other channels.
+    """
+
+    unet: UNet2DModel
+    scheduler: DDIMScheduler
+
+    def __init__(self, unet: UNet2DModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
+        super().__init__()
+        state, condition = self.channels(patch)
+        if (unet.config.in_channels, unet.config.out_channels) != (state + condition, state):
+            raise ValueError(f"the UNet of {type(self).__name__} has {unet.config.in_channels} in and {unet.config.out_channels} out "
+                             f"channels: with patch={patch} it needs {state + condition} and {state}")
+        self.register_modules(unet=unet, scheduler=scheduler)
+        self.register_to_config(patch=patch)
+
+    @staticmethod
+    def channels(patch: int) -> tuple[int, int]:
+        """Channels of the state and of the condition."""
+        raise NotImplementedError
+
+    def predict(self, noisy: Float[Tensor, "b s gh gw"], condition: Float[Tensor, "b c gh gw"],
+                timestep: Tensor) -> Float[Tensor, "b s gh gw"]:
+        """The UNet's output for a noisy state."""
+        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
+        return self.unet(together, timestep).sample
