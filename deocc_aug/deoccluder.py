@@ -117,7 +117,7 @@ class Deoccluder:
         if verdict.paint:
             with timed(seconds, "paint"):                                               # 6 paint
                 painted = self.appearance(canvas, observation, body, hole, steps=resolved.paint_steps, guidance=resolved.guidance,
-                                          generator=generator_for(canvas, observation, seed, resolved, "paint"))  # (h, w, 3)
+                                          generator=generator_for(seed, "paint"))  # (h, w, 3)
         with timed(seconds, "compose"):                                                 # 7 compose
             patch = compose(image, canvas, body, person, hole, painted)                 # at the source's resolution
             joints = joints_in_image(body.joints, canvas)
@@ -153,18 +153,16 @@ class Deoccluder:
         size = self.preset.canvas
         seer = person if person.amodal_mask is None else whole_person(person, image)
         for _ in range(LOOKS):
-            quick = generator_for(canvas, observation, seed, options, "look")
             looked = observation if seer is person else observe(canvas, seer)
-            body = self.body(looked, steps=1, hypotheses=1, generator=quick)
+            body = self.body(looked, steps=1, hypotheses=1, generator=generator_for(seed, "look"))
             box = box_of(body.amodal > 0.5)
             if box is None:
                 break
             in_image = apply(inverse(canvas.image_to_canvas), box.reshape(2, 2)).reshape(4)
             canvas = cut(image, place(around(in_image), size), size)
             observation = observe(canvas, person)
-        generator = generator_for(canvas, observation, seed, options, "body")
         looked = observation if seer is person else observe(canvas, seer)
-        body = self.body(looked, steps=options.body_steps, hypotheses=options.hypotheses, generator=generator)
+        body = self.body(looked, steps=options.body_steps, hypotheses=options.hypotheses, generator=generator_for(seed, "body"))
         if person.amodal_mask is not None:
             amodal = resample_mask(person.amodal_mask, canvas.image_to_canvas, size)
             body = replace(body, amodal=amodal, hypotheses=np.broadcast_to(amodal, body.hypotheses.shape), uncertainty=0.0)
