@@ -19,6 +19,7 @@ COCO_JOINTS = (
     "right_ankle",
 )
 JOINTS = len(COCO_JOINTS)
+MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])  # each joint's counterpart on the other side
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 Mask = Bool[np.ndarray, "_ _"]
@@ -177,9 +178,10 @@ class Observation:
 class Body:
     """The completed body on a canvas.
 
-    `amodal` (h, w) float32 probability that the whole body covers a pixel (mean of the hypotheses); `joints` (17, 3)
-    x, y in canvas pixels and confidence; `hypotheses` (K, h, w) float32; `uncertainty` in [0, 1], the expected share
-    of the hidden silhouette that is wrong (1 - expected IoU inside what could be hidden).
+    `amodal` (h, w) float32 in [0, 1]: how sure the whole body covers a pixel, from the mean of the hypotheses, scaled so that
+    above 0.5 is the silhouette of the highest expected IoU; `joints` (17, 3) x, y in canvas pixels and confidence;
+    `hypotheses` (K, h, w) float32 probabilities; `uncertainty` in [0, 1], the expected share of the hidden silhouette that
+    is wrong (1 - that IoU, inside what could be hidden).
     """
 
     amodal: Float[np.ndarray, "h w"]
@@ -262,7 +264,7 @@ class Deocclusion:
 
     @property
     def amodal_mask(self) -> Float[np.ndarray, "h w"]:
-        """(H, W) float32: probability that the whole body covers a pixel."""
+        """(H, W) float32 in [0, 1]: how sure the whole body covers a pixel; above 0.5 is the likeliest silhouette."""
         return self._whole(self.patch.amodal, np.float32)
 
     @property

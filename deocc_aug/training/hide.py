@@ -10,10 +10,9 @@ import numpy as np
 from deocc_aug.canvas import box_of
 from deocc_aug.occluders.shapes import random_shape
 from deocc_aug.training.sources import Example, mask_or_image
-from deocc_aug.types import Affine, Box, Joints, Mask
+from deocc_aug.types import MIRRORED, Affine, Box, Joints, Mask
 
 WORLD = 1.9  # the world around a body, in longer sides
-FLIPPED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ def to_world(example: Example, side: int, rng: np.random.Generator) -> World:
     joints = example.joints.copy()
     joints[:, :2] = (joints[:, :2] @ linear.T + shift) * (joints[:, 2:] > 0)
     if flip:
-        joints = joints[FLIPPED]
+        joints = joints[MIRRORED]
     mask = np.zeros((size, size), np.bool_)
     known = np.ones((size, size), np.bool_)
     if example.mask is not None:

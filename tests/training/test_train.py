@@ -13,9 +13,9 @@ from deocc_aug.body.codec import encode_observation
 from deocc_aug.cli import main
 from deocc_aug.training.appearance_data import holed_photo
 from deocc_aug.training.body_data import hidden_body
-from deocc_aug.training.hide import FLIPPED, random_occluder, to_world
+from deocc_aug.training.hide import random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
-from deocc_aug.types import COCO_JOINTS
+from deocc_aug.types import COCO_JOINTS, MIRRORED
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +93,15 @@ def test_examples_repeat_for_a_seed_and_hold_no_hidden_pixel(example: Example) -
 
 
 def test_the_truth_agrees_with_what_is_seen(example: Example) -> None:
+    agrees: dict[str, list[np.ndarray]] = {"person": [], "clear": []}  # all but what the annotator's noise gets wrong
     for seed in range(20):
         made = hidden_body(example, np.random.default_rng(seed), [], (256, 192), 4)
         if made is not None:
             person, clear, truth = made["condition"][:16], made["condition"][16:32], made["target"][:16]
             assert made["condition"].shape == encode_observation(np.zeros((256, 192), np.uint8), np.zeros((17, 3)), 4).shape
-            assert not (person == 1).any() or (truth[person == 1] > 0.5).mean() > 0.9
-            assert not (clear == 1).any() or (truth[clear == 1] < 0.5).mean() > 0.9
+            agrees["person"].append(truth[person == 1] > 0.5)
+            agrees["clear"].append(truth[clear == 1] < 0.5)
+    assert all(np.concatenate(shares).mean() > 0.95 for shares in agrees.values())
 
 
 def test_occluders_hide_the_share_that_was_asked_for(example: Example) -> None:
@@ -113,5 +115,5 @@ def test_occluders_hide_the_share_that_was_asked_for(example: Example) -> None:
 
 
 def test_flipping_swaps_left_and_right() -> None:
-    for joint, other in enumerate(FLIPPED):
+    for joint, other in enumerate(MIRRORED):
         assert COCO_JOINTS[other] == COCO_JOINTS[joint].replace("left", "?").replace("right", "left").replace("?", "right")
