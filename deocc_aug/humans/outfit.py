@@ -51,8 +51,8 @@ class Dressed:
 def dress(bodies: Bodies, index: int, outfit: Outfit, generator: np.random.Generator) -> Dressed:
     """Body `index` with cloth and hair: smoothed where cloth bridges the skin's hollows, then moved outward with folds."""
     model = bodies.model
-    rest = model.anny.template_vertices.numpy().astype(np.float64)
-    faces = model.anny.get_triangular_faces().numpy().astype(np.int32)
+    rest = model.template
+    faces = model.triangles
     cover = _cover(model, rest, outfit)
     shirt, trousers, _, hair, _ = np.clip(cover / 0.008, 0, 1).T
     cloth = np.maximum(shirt, trousers)
@@ -108,7 +108,7 @@ _EYES, _MOUTH = (0.031, -0.125, 0.728), (0.0, -0.13, 0.655)
 
 def _cover(model: BodyModel, rest: Array, outfit: Outfit) -> Array:
     x, y, z = rest.T
-    heads = model.anny.template_bone_heads.numpy().astype(np.float64)
+    heads = model.template_heads
     region = np.array(REGIONS)[model.regions]
     arm = np.isin(region, ("upper_arm", "lower_arm", "hand"))
     shoulder, elbow, wrist = (heads[model.bones[f"{name}.L"]] for name in ("upperarm01", "lowerarm01", "wrist"))

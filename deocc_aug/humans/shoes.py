@@ -19,8 +19,8 @@ _OPENING = 0.072  # metres above the foot's lowest point where the shoe ends
 def shoes(bodies: Bodies, index: int) -> tuple[Array, Array, NDArray[np.int32]]:
     """Both shoes of body `index`: posed vertices (S,3) in metres, the same on the template (S,3), faces (T,3) of the two."""
     model = bodies.model
-    template = model.anny.template_vertices.numpy().astype(np.float64)
-    heads = model.anny.template_bone_heads.numpy().astype(np.float64)
+    template = model.template
+    heads = model.template_heads
     size = float(bodies.stature[index]) / float(np.ptp(template[:, 2]))
     left, faces = _around_foot(template[(model.regions == REGIONS.index("foot")) & (template[:, 0] > 0)])
     posed, rest, both = [], [], []
