@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from PIL import Image as Pillow
 
 from deocc_aug.data.images import read_image
 from deocc_aug.types import Image, Mask, Person
+
+if TYPE_CHECKING:
+    from deocc_aug.humans.wear import Outfit
 
 # Grace Hopper's outline in matplotlib's grace_hopper.jpg (512 x 600 px), drawn by hand: x, y in pixels, from the crown of her
 # hat down her right side (our left) and back up.  The bottom of the frame cuts her, and so does its right side.
@@ -78,16 +82,39 @@ def rendering() -> Scene:
         ImportError: anny, which makes the bodies, is not installed.
     """
     from deocc_aug.humans.bodies import sample_bodies
-    from deocc_aug.humans.outfit import Outfit
+    from deocc_aug.humans.camera import Camera
+    from deocc_aug.humans.lighting import light_up, room_light
     from deocc_aug.humans.props import crate_with_plant
-    from deocc_aug.humans.render import render
-    from deocc_aug.humans.silhouettes import Camera
+    from deocc_aug.humans.render import FINER, developed, draw, frame, together
+    from deocc_aug.humans.room import paint_room
+    from deocc_aug.humans.tailor import dress
 
     generator = np.random.default_rng(BODY_SEED)
     bodies = sample_bodies(1, generator, ["stand"])
-    made = render(bodies, 0, Camera(yaw=25.0, pitch=4.0, roll=0.0, distance=4.2), Outfit(), RENDERED_SIZE, generator)
-    layer = crate_with_plant(made.view, made.floor, RENDERED_SIZE, generator)
-    return _covered("rendering", made.image, layer, made.mask)
+    camera = Camera(yaw=25.0, pitch=4.0, roll=0.0, distance=4.2)
+    pieces = dress(bodies, 0, _outfit(), generator)
+    view, light = frame(pieces, camera, RENDERED_SIZE), room_light(camera)
+    made = draw(bodies, 0, pieces, view, RENDERED_SIZE, light)
+    vertices, faces, _ = together(pieces)
+    lighting = light_up(vertices, faces, light.towards)
+    fine = paint_room(view.zoomed(FINER), (RENDERED_SIZE[0] * FINER, RENDERED_SIZE[1] * FINER), lighting, generator)
+    room = cv2.resize(fine.astype(np.float32), RENDERED_SIZE[::-1], interpolation=cv2.INTER_AREA)
+    clean = developed(made.light + (1 - made.alpha[..., None]) * room).astype(np.float64)
+    clean += generator.normal(0, 2.2, clean.shape[:2])[..., None] + generator.normal(0, 1.2, clean.shape)
+    layer = crate_with_plant(view, lighting.floor, RENDERED_SIZE, generator)
+    return _covered("rendering", np.round(clean).clip(0, 255).astype(np.uint8), layer, made.mask)
+
+
+def _outfit() -> Outfit:
+    from deocc_aug.humans.fabrics import plain
+    from deocc_aug.humans.wear import Bottom, Outfit, Top
+
+    return Outfit(
+        skin=np.array([214.0, 164.0, 136.0]), hair=np.array([62.0, 42.0, 30.0]), hair_name="dark brown", hair_style="short",
+        top=Top("t-shirt", 0.36, 0.05, 0.0, 0.012, plain("red", (176, 54, 48))), skirt=None, coat=None,
+        bottom=Bottom("trousers", 1.0, 0.009, 0.012, plain("blue", (52, 66, 98))), shoes=plain("brown", (66, 48, 40)), boots=0.0,
+        beard=False, hat=None, bag=None, wrinkles=1.0,
+    )  # fmt: skip
 
 
 def _covered(name: str, clean: Image, layer: np.ndarray, amodal: Mask) -> Scene:

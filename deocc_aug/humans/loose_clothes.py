@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deocc_aug.humans.bodies import REGIONS, Bodies
+from deocc_aug.humans.raster import vertex_normals
 
 Array = NDArray[np.floating[Any]]
 
@@ -50,10 +51,10 @@ def put_on(bodies: Bodies, index: int, generator: np.random.Generator) -> Clothe
     phase, wave = rng.uniform(0, 6.28, 3), rng.uniform(6, 22, 3) / size
     thick *= 1 + 0.35 * np.sin(skin @ np.diag(wave) + phase).mean(axis=1) * 1.7
     hulls: list[Array] = []
-    scalp, away = _scalp(bodies, index)
+    scalp_at, away = scalp(bodies, index)
     hair = rng.choice([0.004, 0.018, 0.035, 0.075], p=[0.25, 0.4, 0.28, 0.07])
-    thick[scalp] = (hair * rng.uniform(0.6, 1.2)) * away
-    vertices = skin + _normals(skin, bodies.faces) * (thick * size)[:, None]
+    thick[scalp_at] = (hair * rng.uniform(0.6, 1.2)) * away
+    vertices = skin + vertex_normals(skin, bodies.faces) * (thick * size)[:, None]
     if coat:
         hulls += _skirt(bodies, index, rng, 0.02 + top, float(rng.uniform(0.15, 1.25)), float(rng.uniform(0.0, 0.06)))
     elif rng.random() < (0.08 if active else 0.24):
@@ -61,24 +62,15 @@ def put_on(bodies: Bodies, index: int, generator: np.random.Generator) -> Clothe
         flare = float(abs(rng.normal(0.03, 0.07)))
         hulls += _skirt(bodies, index, rng, 0.01 + top, length, flare)
     if rng.random() < 0.36:
-        hulls += _long_hair(bodies, index, rng, vertices[scalp])
+        hulls += long_hair(bodies, index, rng, vertices[scalp_at], tail=rng.random() < 0.25)
     if rng.random() < 0.16:
-        hulls += _hat(bodies, index, rng, vertices[scalp])
+        hulls += hat(bodies, index, rng, vertices[scalp_at])
     if rng.random() < 0.2:
-        hulls += _bag(bodies, index, rng)
+        hulls += bag(bodies, index, rng)
     return Clothes(vertices, tuple(hulls))
 
 
-def _normals(vertices: Array, faces: NDArray[np.int32]) -> Array:
-    corners = vertices[faces]
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    flat = faces.ravel()
-    summed = np.stack([np.bincount(flat, np.repeat(face_normals[:, axis], 3), minlength=len(vertices)) for axis in range(3)], axis=1)
-    unit: Array = summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
-    return unit
-
-
-def _scalp(bodies: Bodies, index: int) -> tuple[NDArray[np.int64], Array]:
+def scalp(bodies: Bodies, index: int) -> tuple[NDArray[np.int64], Array]:
     """Vertices where hair grows, and how much of its full thickness each has (0 to 1)."""
     model = bodies.model
     head = np.flatnonzero(model.regions == REGIONS.index("head"))
@@ -96,7 +88,13 @@ def _rotation(bodies: Bodies, index: int, bone: str) -> Array:
 
 
 def _skirt(bodies: Bodies, index: int, rng: np.random.Generator, loose: float, length: float, flare: float) -> list[Array]:
-    """Rings around both legs from the waist down to `length` (1 is the knee, 2 the ankle), hulled pair by pair."""
+    """The rings of a skirt, hulled pair by pair."""
+    rings = skirt_rings(bodies, index, rng, loose, length, flare)
+    return [np.concatenate(pair) for pair in zip(rings[:-1], rings[1:], strict=True)]
+
+
+def skirt_rings(bodies: Bodies, index: int, rng: np.random.Generator, loose: float, length: float, flare: float) -> list[Array]:
+    """Points (P,3) around both legs at each height from the waist down to `length` (1 is the knee, 2 the ankle)."""
     size = float(bodies.stature[index]) / 1.7
     bones = {name: bodies.bones_3d[index, position].astype(np.float64) for name, position in bodies.model.bones.items()}
     torso = bodies.vertices[index][bodies.model.regions == REGIONS.index("torso")]
@@ -128,16 +126,17 @@ def _skirt(bodies: Bodies, index: int, rng: np.random.Generator, loose: float, l
             centre = start + part * (end - start) + np.array([sway[0], sway[1], 0.0]) * step
             ring.append(centre + radius * (circle[:, :1] * first + circle[:, 1:] * second))
         rings.append(np.concatenate(ring))
-    return [np.concatenate(pair) for pair in zip(rings[:-1], rings[1:], strict=True)]
+    return rings
 
 
-def _long_hair(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Array) -> list[Array]:
+def long_hair(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Array, tail: bool) -> list[Array]:
+    """A mass of hair down the back, or a `tail`: two point sets to hull, from crown to nape and from there down."""
     size = float(bodies.stature[index]) / 1.7
     head, chest = _rotation(bodies, index, "head"), _rotation(bodies, index, "spine01")
     base = bodies.bones_3d[index, bodies.model.bones["head"]].astype(np.float64)
     neck = bodies.bones_3d[index, bodies.model.bones["neck01"]].astype(np.float64)
     wide, length = rng.uniform(0.07, 0.11), rng.uniform(0.02, 0.34)
-    if rng.random() < 0.25:  # a tail
+    if tail:
         wide = 0.025
     nape = base + (np.array([[wide, 0.05, 0.0], [-wide, 0.05, 0.0], [wide, 0.1, 0.02], [-wide, 0.1, 0.02]]) * size) @ head.T
     tip = np.array([[0.9 * wide, 0.06, -length], [-0.9 * wide, 0.06, -length], [0.9 * wide, 0.12, -length + 0.02],
@@ -147,7 +146,8 @@ def _long_hair(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Arra
     return [np.concatenate([crown, nape]) if wide > 0.03 else nape, np.concatenate([nape, back])]
 
 
-def _hat(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Array) -> list[Array]:
+def hat(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Array) -> list[Array]:
+    """A hat with a brim, a cap or a beanie: point sets to hull."""
     head = _rotation(bodies, index, "head")
     base = bodies.bones_3d[index, bodies.model.bones["head"]].astype(np.float64)
     local = (scalp - base) @ head
@@ -162,15 +162,21 @@ def _hat(bodies: Bodies, index: int, rng: np.random.Generator, scalp: Array) -> 
     pieces = [crown]
     kind = rng.choice(["brim", "cap", "beanie"], p=[0.35, 0.4, 0.25])
     if kind == "brim":
-        pieces.append(round_ * radius * rng.uniform(1.35, 2.2) + (0, 0, band))
+        pieces.append(_thick(round_ * radius * rng.uniform(1.35, 2.2) + (0, 0, band)))
     elif kind == "cap":
         visor = round_[round_[:, 1] <= 0] * (radius * 0.95, radius * rng.uniform(1.6, 2.0), 0)
-        pieces.append(visor + (0, 0, band))
+        pieces.append(_thick(visor + (0, 0, band)))
     shift = np.array([centre[0], centre[1], 0.0])
     return [base + (piece + shift) @ head.T for piece in pieces]
 
 
-def _bag(bodies: Bodies, index: int, rng: np.random.Generator) -> list[Array]:
+def _thick(flat: Array) -> Array:
+    """A flat point set (P,3) and a copy of it 6 mm above."""
+    return np.concatenate([flat, flat + (0, 0, 0.006)])
+
+
+def bag(bodies: Bodies, index: int, rng: np.random.Generator) -> list[Array]:
+    """A bag in a hand, at a hip or on the back: point sets to hull."""
     size = float(bodies.stature[index]) / 1.7
     side = "L" if rng.random() < 0.5 else "R"
     sign = 1.0 if side == "L" else -1.0

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deocc_aug.humans.camera import View
 from deocc_aug.humans.noise import smooth_noise
-from deocc_aug.humans.raster import View
 
 Array = NDArray[np.floating[Any]]
 

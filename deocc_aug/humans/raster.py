@@ -1,109 +1,180 @@
-"""Triangles to pixels: a pinhole view, and the nearest face of every pixel."""
+"""Triangles to pixels: the nearest face of every pixel, and what vertices say there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Any
 
-import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-
-from deocc_aug.humans.silhouettes import Camera
 
 Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class View:
-    """A pinhole camera that looks at `centre` (3,) metres; `focal_px`; `middle_px` (2,) is where `centre` is seen.
-
-    A pixel (column i, row j) covers [i, i+1) x [j, j+1).  Same camera as :func:`deocc_aug.humans.silhouettes.project`.
-    """
-
-    camera: Camera
-    centre: Array
-    focal_px: float
-    middle_px: Array
-
-    @property
-    def axes(self) -> Array:
-        """(3,3): columns are the image's right and down and the way ahead, in the world."""
-        yaw, pitch, roll = np.radians([self.camera.yaw, self.camera.pitch, self.camera.roll])
-        ahead = -np.array([np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
-        right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-        down = np.cross(ahead, right)
-        right, down = np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right
-        return np.stack([right, down, ahead], axis=1)
-
-    @property
-    def eye(self) -> Array:
-        """(3,) where the camera stands, metres."""
-        return np.asarray(self.centre - self.axes[:, 2] * self.camera.distance)
-
-    def project(self, points: Array) -> tuple[Array, Array]:
-        """Pixels (P,2) and depths (P,) in metres of points (P,3)."""
-        seen = (points - self.eye) @ self.axes
-        return seen[:, :2] / seen[:, 2:] * self.focal_px + self.middle_px, seen[:, 2]
-
-    def rays(self, size: tuple[int, int]) -> Array:
-        """(H,W,3) the direction in which each pixel's middle looks, of depth 1."""
-        columns, rows = np.meshgrid(np.arange(size[1]) + 0.5, np.arange(size[0]) + 0.5)
-        x, y = (columns - self.middle_px[0]) / self.focal_px, (rows - self.middle_px[1]) / self.focal_px
-        return np.asarray(np.stack([x, y, np.ones_like(x)], axis=2) @ self.axes.T)
-
-    def zoomed(self, factor: int) -> View:
-        """The same view with `factor` times as many pixels a side."""
-        return View(self.camera, self.centre, self.focal_px * factor, self.middle_px * factor)
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in machine code, kept between runs; a test run's type checks are taken off first."""
+    made: Callable[..., Any] = njit(cache=True)(unwrap(function))
+    return made
 
 
 @dataclass(frozen=True)
 class Covered:
-    """The pixels that a mesh covers: `rows`, `columns` (P,), the vertices (P,3) of the face seen there, its weights (P,3)."""
+    """The pixels that a mesh covers, row by row: `rows`, `columns` (P,), the face (P,) seen there, its vertices (P,3) and their
+    weights (P,3) float32."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    face: NDArray[np.int32]
     corners: NDArray[np.int32]
-    weights: Array
+    weights: NDArray[np.float32]
 
     def interpolate(self, values: Array) -> Array:
-        """(P,C) of values (V,C) given at the vertices."""
-        return np.asarray(np.einsum("pk,pkc->pc", self.weights, values[self.corners]))
+        """(P,C) float32 of values (V,C) given at the vertices."""
+        return _interpolate(np.ascontiguousarray(values, dtype=np.float32), self.corners, self.weights)
 
 
-def rasterise(points_px: Array, depth: Array, faces: NDArray[np.int32], size: tuple[int, int]) -> Covered:
-    """The nearest face of every pixel, painted from far to near, and where in it the pixel's middle lies.
+@dataclass(frozen=True)
+class Cards:
+    """Faces with holes in: where `layer` (F,) int32 is not negative, `opacity` (T,h,w) uint8 at `coordinates` (V,2), in shares of
+    its width and height, says what is there; under half of 255 is a hole."""
+
+    layer: NDArray[np.int32]
+    coordinates: NDArray[np.float32]
+    opacity: NDArray[np.uint8]
+
+
+NO_CARDS = Cards(np.zeros(0, np.int32), np.zeros((0, 2), np.float32), np.zeros((0, 1, 1), np.uint8))
+
+
+def rasterise(
+    points_px: Array, depth: Array, faces: NDArray[np.int32], size: tuple[int, int], perspective: bool = True,
+    both_sides: NDArray[np.bool_] | None = None, cards: Cards = NO_CARDS,
+) -> Covered:  # fmt: skip
+    """The nearest face at every pixel's middle, and where in it that is.
 
     Args:
-        points_px: (V,2) pixels, `depth` (V,) whatever grows away from the eye; `faces` (F,3) of a closed mesh: those that
-            face away are skipped.
+        points_px: (V,2) pixels, `depth` (V,) grows away from the eye.
+        faces: (F,3); those that face away are skipped, except where `both_sides` (F,) holds.
         size: (height, width).
+        perspective: the points come from a pinhole and depths are positive (else: a parallel projection).
+        cards: faces with holes in.
     """
-    triangles = points_px[faces]
-    first, second = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    front = np.flatnonzero(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0)
-    front = front[np.argsort(-depth[faces[front]].mean(axis=1), kind="stable")]
-    drawn = np.round((triangles[front] - 0.5) * 256).astype(np.int32)
-    painted = np.full(size, -1, dtype=np.int32)
-    for face, triangle in zip(front.tolist(), drawn, strict=True):
-        cv2.fillConvexPoly(painted, triangle, (face,), shift=8)
-    rows, columns = np.nonzero(painted >= 0)
-    seen = painted[rows, columns]
-    a, b, c = (points_px[faces[seen, k]] for k in range(3))
-    at = np.stack([columns + 0.5, rows + 0.5], axis=1)
-    area = _cross(b - a, c - a)
-    weights = np.stack([_cross(b - at, c - at), _cross(c - at, a - at), _cross(a - at, b - at)], axis=1) / area[:, None]
-    weights = np.clip(weights, 0.0, 1.0)  # fillConvexPoly also draws the pixels that the outline only touches
-    return Covered(rows, columns, faces[seen], weights / weights.sum(axis=1, keepdims=True))
+    near = 1 / np.asarray(depth, np.float64) if perspective else -np.asarray(depth, np.float64)
+    sides = np.zeros(len(faces), np.bool_) if both_sides is None else both_sides
+    layer = cards.layer if len(cards.layer) else np.full(len(faces), -1, np.int32)
+    seen = _nearest(np.asarray(points_px, np.float64), near, faces, sides, layer, cards.coordinates, cards.opacity, perspective, *size)
+    rows, columns, face, weights = _gathered(np.asarray(points_px, np.float64), near, faces, seen, perspective)
+    return Covered(rows, columns, face, faces[face], weights)
+
+
+@_compiled
+def _weights(points: Any, near: Any, a: int, b: int, c: int, x: float, y: float, perspective: bool) -> tuple[float, float, float, float]:
+    """The weights of the three vertices at (x, y) and how near the face is there; weights below 0 are outside."""
+    u = (points[b, 0] - x) * (points[c, 1] - y) - (points[b, 1] - y) * (points[c, 0] - x)
+    v = (points[c, 0] - x) * (points[a, 1] - y) - (points[c, 1] - y) * (points[a, 0] - x)
+    w = (points[a, 0] - x) * (points[b, 1] - y) - (points[a, 1] - y) * (points[b, 0] - x)
+    total = u + v + w
+    if total == 0:
+        return -1.0, -1.0, -1.0, 0.0
+    u, v, w = u / total, v / total, w / total
+    height = u * near[a] + v * near[b] + w * near[c]
+    if perspective and u >= 0 and v >= 0 and w >= 0:
+        u, v, w = u * near[a] / height, v * near[b] / height, w * near[c] / height
+    return u, v, w, height
+
+
+@_compiled
+def _nearest(
+    points: Any, near: Any, faces: Any, both_sides: Any, layer: Any, coordinates: Any, opacity: Any, perspective: bool,
+    height: int, width: int,
+) -> Any:  # fmt: skip
+    """(height, width) int32: the face nearest to the eye at every pixel's middle, -1 for none."""
+    best = np.full((height, width), -1.0e30)
+    seen = np.full((height, width), -1, np.int32)
+    for face in range(len(faces)):
+        a, b, c = faces[face]
+        if perspective and (near[a] <= 0 or near[b] <= 0 or near[c] <= 0):
+            continue
+        turn = (points[b, 0] - points[a, 0]) * (points[c, 1] - points[a, 1]) - (points[b, 1] - points[a, 1]) * (points[c, 0] - points[a, 0])
+        if turn == 0 or (turn > 0 and not both_sides[face]):
+            continue
+        left, right = min(points[a, 0], points[b, 0], points[c, 0]), max(points[a, 0], points[b, 0], points[c, 0])
+        top, bottom = min(points[a, 1], points[b, 1], points[c, 1]), max(points[a, 1], points[b, 1], points[c, 1])
+        for row in range(max(0, int(np.ceil(top - 0.5))), min(height, int(np.floor(bottom - 0.5)) + 1)):
+            for column in range(max(0, int(np.ceil(left - 0.5))), min(width, int(np.floor(right - 0.5)) + 1)):
+                u, v, w, here = _weights(points, near, a, b, c, column + 0.5, row + 0.5, perspective)
+                if u < 0 or v < 0 or w < 0 or here <= best[row, column]:
+                    continue
+                card = layer[face]
+                if card >= 0:
+                    s = u * coordinates[a, 0] + v * coordinates[b, 0] + w * coordinates[c, 0]
+                    t = u * coordinates[a, 1] + v * coordinates[b, 1] + w * coordinates[c, 1]
+                    i = int(t * opacity.shape[1]) % opacity.shape[1]
+                    j = int(s * opacity.shape[2]) % opacity.shape[2]
+                    if opacity[card, i, j] < 128:
+                        continue
+                best[row, column] = here
+                seen[row, column] = face
+    return seen
+
+
+@_compiled
+def _gathered(points: Any, near: Any, faces: Any, seen: Any, perspective: bool) -> Any:
+    """Rows, columns, faces and weights of the pixels that see one."""
+    count = 0
+    for row in range(seen.shape[0]):
+        for column in range(seen.shape[1]):
+            count += seen[row, column] >= 0
+    rows, columns, face = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    weights = np.empty((count, 3), np.float32)
+    k = 0
+    for row in range(seen.shape[0]):
+        for column in range(seen.shape[1]):
+            if seen[row, column] >= 0:
+                a, b, c = faces[seen[row, column]]
+                rows[k], columns[k], face[k] = row, column, seen[row, column]
+                u, v, w, _ = _weights(points, near, a, b, c, column + 0.5, row + 0.5, perspective)
+                weights[k, 0], weights[k, 1], weights[k, 2] = u, v, w
+                k += 1
+    return rows, columns, face, weights
+
+
+@_compiled
+def _interpolate(values: Any, corners: Any, weights: Any) -> Any:
+    out = np.empty((len(corners), values.shape[1]), np.float32)
+    for k in range(len(corners)):
+        for channel in range(values.shape[1]):
+            out[k, channel] = (
+                weights[k, 0] * values[corners[k, 0], channel]
+                + weights[k, 1] * values[corners[k, 1], channel]
+                + weights[k, 2] * values[corners[k, 2], channel]
+            )
+    return out
 
 
 def vertex_normals(vertices: Array, faces: NDArray[np.int32]) -> Array:
-    """Unit normals (V,3) of vertices (V,3): the mean of the faces around each, by area."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    summed = np.stack([np.bincount(faces.ravel(), np.repeat(across[:, k], 3), minlength=len(vertices)) for k in range(3)], axis=1)
-    return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))
+    """Unit normals (V,3) float64 of vertices (V,3): the mean of the faces around each, by area."""
+    return np.asarray(_normals(np.asarray(vertices, np.float64), faces))
 
 
-def _cross(a: Array, b: Array) -> Array:
-    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+@_compiled
+def _normals(vertices: Any, faces: Any) -> Any:
+    out = np.zeros((len(vertices), 3))
+    for face in range(len(faces)):
+        a, b, c = faces[face]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            out[corner, 0] += x
+            out[corner, 1] += y
+            out[corner, 2] += z
+    for k in range(len(out)):
+        long = max(np.sqrt(out[k, 0] ** 2 + out[k, 1] ** 2 + out[k, 2] ** 2), 1e-12)
+        out[k, 0] /= long
+        out[k, 1] /= long
+        out[k, 2] /= long
+    return out

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deocc_aug.humans.camera import View
+from deocc_aug.humans.fabrics import linear
 from deocc_aug.humans.lighting import Lighting
 from deocc_aug.humans.noise import smooth_noise
-from deocc_aug.humans.outfit import linear
-from deocc_aug.humans.raster import View
 
 Array = NDArray[np.floating[Any]]
 

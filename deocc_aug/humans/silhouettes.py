@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deocc_aug.humans.bodies import COCO_JOINTS, Bodies, sample_bodies
+from deocc_aug.humans.camera import Camera, project, sample_camera
 from deocc_aug.humans.loose_clothes import Clothes, put_on
 from deocc_aug.humans.poses import FAMILIES
 
@@ -30,16 +31,6 @@ CANVAS = 288
 CHUNK = 16
 _CELL = 4  # pixels a cell of the depth test
 _COVER = np.array([0.05, 0.05, 0.05, 0.06, 0.06, *[0.14] * 2, *[0.1] * 2, *[0.08] * 2, *[0.24] * 2, *[0.12] * 2, *[0.1] * 2])
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where a camera stands: degrees `yaw` (0 in front, 90 at the body's left), `pitch` (positive from above), `roll`; metres."""
-
-    yaw: float
-    pitch: float
-    roll: float
-    distance: float
 
 
 @dataclass(frozen=True)
@@ -59,31 +50,6 @@ class Silhouette:
     clothed: bool
     camera: Camera
     pixels_per_metre: float
-
-
-def sample_camera(generator: np.random.Generator, lying: bool = False) -> Camera:
-    """All yaws, the front more often; a little above eye level more often, and well above those who lie; near cameras as
-    likely per octave as far ones."""
-    frontal = generator.random() < 0.45
-    pitch = generator.normal(30, 18) if lying else np.clip(generator.normal(5, 12), -25, 35)
-    return Camera(
-        yaw=float(generator.normal(0, 38) if frontal else generator.uniform(-180, 180)),
-        pitch=float(np.clip(pitch, -25, 75)),
-        roll=float(np.clip(generator.normal(0, 5), -15, 15)),
-        distance=float(np.exp(generator.uniform(np.log(1.0), np.log(12.0)))),
-    )
-
-
-def project(points: Array, camera: Camera, centre: Array) -> tuple[Array, Array]:
-    """Perspective images (P,2) of points (P,3), focal length 1, and their depths (P,) in metres; `centre` (3,) is looked at."""
-    yaw, pitch, roll = np.radians([camera.yaw, camera.pitch, camera.roll])
-    ahead = -np.array([np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
-    right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    down = np.cross(ahead, right)
-    right, down = np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right
-    seen = (points - centre) @ np.stack([right, down, ahead], axis=1)
-    depth = seen[:, 2] + camera.distance
-    return seen[:, :2] / depth[:, None], depth
 
 
 def make_silhouettes(
