@@ -41,6 +41,20 @@ def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask
     return Patch(origin, np.where(changed[..., None], filled, np.uint8(0)), changed, visible, amodal)
 
 
+def joined(near: Patch, far: Patch, edge: int) -> Patch:
+    """`near`, with what `far`, whose rectangle contains it, changed around it; over `edge` pixels inside near's border the two
+    pictures fade into one another where both are painted."""
+    (x, y), (h, w) = (near.origin[0] - far.origin[0], near.origin[1] - far.origin[1]), near.changed.shape
+    inside = (slice(y, y + h), slice(x, x + w))
+    image, changed, amodal = far.image.copy(), far.changed.copy(), np.zeros_like(far.amodal)
+    away = np.minimum.outer(*(np.minimum(np.arange(n) + 0.5, n - 0.5 - np.arange(n)) for n in (h, w)))
+    share = np.where(far.changed[inside], np.clip(away / max(edge, 1), 0, 1), 1.0)[..., None]
+    mixed = share * near.image + (1 - share) * far.image[inside]
+    image[inside] = np.where(near.changed[..., None], mixed.round().astype(np.uint8), np.uint8(0))
+    changed[inside], amodal[inside] = near.changed, near.amodal
+    return Patch(far.origin, np.where(changed[..., None], image, np.uint8(0)), changed, far.visible, amodal)
+
+
 def inside_box(box_xyxy: Box, origin: tuple[int, int], size: tuple[int, int]) -> Mask:
     """(h, w) bool: the pixels of the rectangle at `origin` (x, y) whose centre lies in the box."""
     x0, y0, x1, y1 = box_xyxy

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deocc_aug.appearance.codec import hole_of
-from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_look, inverse, place, resample_mask
-from deocc_aug.compose import compose, joints_in_image
+from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_look, inverse, place, resample_mask, widened
+from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
 from deocc_aug.describe import describe
 from deocc_aug.gate import judge
 from deocc_aug.observe.given import observe
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
-from deocc_aug.types import Body, Canvas, Deocclusion, Image, Observation, Person
+from deocc_aug.surroundings import moved, occluder_beyond
+from deocc_aug.types import Body, Canvas, Deocclusion, Image, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from deocc_aug.appearance.pipeline import AppearancePipeline
     from deocc_aug.body.pipeline import BodyPipeline
 
+FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
 LOOKS = 2  # times the canvas is placed again around the completed body
 
 
@@ -113,13 +115,16 @@ class Deoccluder:
             verdict = judge(body, observation.visible, hole, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
             description = describe(canvas, resolved.prompt)
-        painted = None
+        painted = beyond = None
         if verdict.paint:
             with timed(seconds, "paint"):                                               # 6 paint
                 painted = self.appearance(canvas, observation, body, hole, steps=resolved.paint_steps, guidance=resolved.guidance,
                                           generator=generator_for(seed, "paint"))  # (h, w, 3)
+                beyond = self._paint_beyond(image, person, canvas, body, seed, resolved)
         with timed(seconds, "compose"):                                                 # 7 compose
             patch = compose(image, canvas, body, person, hole, painted)                 # at the source's resolution
+            if beyond is not None:
+                patch = joined(patch, beyond, edge=round(FADE / canvas.scale))
             joints = joints_in_image(body.joints, canvas)
         result = Deocclusion(image, patch, joints, body.hypotheses, canvas.image_to_canvas, body.uncertainty, False, verdict.reason,
                              description, seconds)
@@ -146,6 +151,19 @@ class Deoccluder:
                     raise ValueError(f"image {i}, person {j}: {error}") from error
             results.append(row)
         return results
+
+    def _paint_beyond(self, image: Image, person: Person, canvas: Canvas, body: Body, seed: int, options: Resolved) -> Patch | None:
+        """The occluder's far part, where it reaches beyond the canvas: painted in a wider view of the same body."""
+        found = occluder_beyond(person, canvas)
+        if found is None:
+            return None
+        person, box = found
+        wide = cut(image, place(widened(box, 0.02), self.preset.canvas), self.preset.canvas)
+        observation, seen = observe(wide, person), moved(body, canvas, wide)
+        hole = hole_of(observation, seen)
+        painted = self.appearance(wide, observation, seen, hole, steps=options.paint_steps, guidance=options.guidance,
+                                  generator=generator_for(seed, "paint beyond"))
+        return compose(image, wide, seen, person, hole, painted)
 
     def _complete(self, image: Image, person: Person, canvas: Canvas, observation: Observation, seed: int,
                   options: Resolved) -> tuple[Canvas, Observation, Body]:

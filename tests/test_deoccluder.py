@@ -128,6 +128,28 @@ def test_a_person_across_the_border_is_completed_beyond_it(deoccluder: Deocclude
     assert (mask[top:top + 200, left:left + 220] == (result.amodal_mask > 0.5)).all()
 
 
+@pytest.mark.parametrize("scale", [0.5, 1.6])
+def test_an_occluder_is_painted_over_however_far_it_reaches_and_others_are_left(deoccluder: Deoccluder, scale: float) -> None:
+    small = draw(scale)
+    height, width = small.image.shape[:2]
+    grown = np.full((height, 4 * width, 3), 200, np.uint8)
+    grown[:, :width] = small.image
+    far = np.zeros((height, 4 * width), np.bool_)
+    far[:, :width] = small.occluder_mask
+    rows, elsewhere = slice(round(200 * scale), round(240 * scale)), slice(round(840 * scale), round(870 * scale))
+    far[rows, round(150 * scale):round(700 * scale)] = True          # a long board that starts in front of the person
+    visible = np.zeros_like(far)
+    visible[:, :width] = small.visible_mask & ~far[:, :width]
+    occluder = far.copy()
+    occluder[rows, elsewhere] = True                                 # and something that hides nothing of them
+    result = deoccluder(grown, Person(np.array(small.box_xyxy), visible, occluder), options=Options(gate=False))
+    assert np.array_equal(result.changed_mask, far)
+    assert (result.image[~far] == grown[~far]).all()
+    assert (result.image[far] != grown[far]).any(1).mean() > 0.9
+    again = deoccluder(grown, Person(np.array(small.box_xyxy), visible, occluder), options=Options(gate=False))
+    assert same(result, again)
+
+
 def test_the_gate_governs_pixels_only(deoccluder: Deoccluder, picture: Picture) -> None:
     left_alone = deoccluder(picture.image, picture.person(), options=Options(gate=True, thresholds={"uncertainty": 0.0}))
     painted = deoccluder(picture.image, picture.person(), options=Options(gate=False))
