@@ -28,7 +28,7 @@ REGIONS = ("head", "torso", "upper_arm", "lower_arm", "hand", "thigh", "shin", "
 """What a vertex belongs to: the region of the bone that moves it most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BodyModel:
     """The parts of the body model that do not change from body to body.
 
@@ -53,7 +53,7 @@ class BodyModel:
     sides: NDArray[np.int8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bodies:
     """A batch of posed bodies, in metres; x to the body's left, y to its back before posing, z up, pelvis at the origin.
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from deocc_aug.humans.bodies import Bodies
 from deocc_aug.humans.camera import Camera, View, project
 from deocc_aug.humans.lighting import Light, cast_shadow
+from deocc_aug.humans.pieces import Piece
 from deocc_aug.humans.raster import Cards, Covered, rasterise, vertex_normals
-from deocc_aug.humans.tailor import Piece
 
 Array = NDArray[np.floating[Any]]
 
@@ -28,7 +28,7 @@ class Portrait:
     """A rendered person without a background.
 
     `light` (H,W,3) float32 linear RGB, already multiplied by `alpha` (H,W) float32 in [0, 1]; `parts`, `wear` (H,W) uint8 index
-    :data:`deocc_aug.humans.tailor.PARTS` and `WEAR`, 0 where the person covers less than half of the pixel; `joints_px` (17,2)
+    :data:`deocc_aug.humans.pieces.PARTS` and `WEAR`, 0 where the person covers less than half of the pixel; `joints_px` (17,2)
     float32 COCO joints x, y, also those beyond the picture; `seen` (17,) bool is False where the person's own body is in
     front; `joints_camera` (17,3) and `vertices_camera` (V,3) float32 metres: right, down and ahead of the camera; `view` is the
     camera.

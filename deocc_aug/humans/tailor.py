@@ -7,7 +7,6 @@ coat tails, long hair, hats, bags) is a mesh of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,44 +17,15 @@ from numpy.typing import NDArray
 
 from deocc_aug.humans.bodies import REGIONS, Bodies, BodyModel, body_model
 from deocc_aug.humans.fabrics import Fabric, linear
+from deocc_aug.humans.hung import hang
 from deocc_aug.humans.loose_clothes import bag, hat, long_hair, scalp, skirt_rings
 from deocc_aug.humans.noise import smooth_noise
+from deocc_aug.humans.pieces import PARTS, WEAR, Piece, Seen, Surface, skin_parts
 from deocc_aug.humans.raster import vertex_normals
 from deocc_aug.humans.shoes import shoes
 from deocc_aug.humans.wear import Outfit, Top
 
 Array = NDArray[np.floating[Any]]
-
-WEAR = ("nothing", "skin", "hair", "top", "bottom", "coat", "shoes", "hat", "bag")
-"""What a pixel shows; 0 is no person."""
-
-PARTS = (
-    "nothing", "head", "torso", "left_upper_arm", "right_upper_arm", "left_lower_arm", "right_lower_arm", "left_hand", "right_hand",
-    "left_thigh", "right_thigh", "left_shin", "right_shin", "left_foot", "right_foot",
-)  # fmt: skip
-"""The body's parts, seen or under cloth; 0 is no person."""
-
-Seen = tuple[Array, NDArray[np.uint8]]
-Surface = Callable[[Array], Seen]
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A mesh as it is worn: `vertices` (V,3) metres, `faces` (F,3) int32, body `parts` (V,) index into :data:`PARTS`.
-
-    `values` (V,C) are interpolated to the pixels; `surface` makes linear reflectance (P,3) and :data:`WEAR` (P,) of them.
-    `both_sides`: seen from inside too.  `opacity` (h,w) uint8 or None: holes, at the first two values in shares of its size.
-    """
-
-    vertices: Array
-    faces: NDArray[np.int32]
-    parts: NDArray[np.uint8]
-    values: Array
-    surface: Surface
-    gloss: float = 0.03
-    both_sides: bool = False
-    opacity: NDArray[np.uint8] | None = None
-
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
@@ -70,34 +40,22 @@ class _Layer:
 def dress(bodies: Bodies, index: int, outfit: Outfit, generator: np.random.Generator) -> list[Piece]:
     """The pieces of body `index` in an outfit; the same generator state gives the same folds and dyes."""
     model = bodies.model
-    layers = _layers(model, outfit, generator)
+    layers = [] if outfit.garment("suit") else _layers(model, outfit, generator)
     hair = _hair_cover(model, outfit)
     vertices = _displaced(bodies, index, outfit, layers, hair, generator)
     faces = model.triangles
     pieces = []
-    if outfit.shoes is not None:
+    if outfit.shoes is not None and not outfit.garment("shoes"):
         barefoot = model.template[:, 2] < _SHOE_TOP - 0.02
         faces = faces[~barefoot[faces].all(axis=1)]
         pieces.append(_pair_of_shoes(bodies, index, outfit.shoes, generator))
+    for garment in outfit.garments:
+        faces = faces[~garment.hidden_skin(model)[faces].all(axis=1)]
+        pieces.append(hang(garment, bodies, index, outfit.dyes, generator))
     values = np.concatenate([model.template, hair[:, None], *[layer.cover[:, None] for layer in layers]], axis=1)
     pieces.append(Piece(vertices, faces, skin_parts(model), values, _body_surface(model, outfit, layers, generator)))
     pieces += _hanging(bodies, index, outfit, vertices, generator)
     return pieces
-
-
-@lru_cache(maxsize=1)
-def _skin_parts() -> NDArray[np.uint8]:
-    model = body_model()
-    names = [
-        REGIONS[region] if REGIONS[region] in PARTS else ("left_" if side >= 0 else "right_") + REGIONS[region]
-        for region, side in zip(model.regions, model.sides, strict=True)
-    ]
-    return np.array([PARTS.index(name) for name in names], dtype=np.uint8)
-
-
-def skin_parts(model: BodyModel) -> NDArray[np.uint8]:
-    """(V,) index into :data:`PARTS` of every vertex of the skin."""
-    return _skin_parts()
 
 
 # Heights on the template, metres: its pelvis is near 0, its soles at -0.817; a shoe's sole begins so far below its top.
@@ -214,7 +172,8 @@ def _displaced(
         hangs = template.drape if layer.wear in ("top", "coat") else template.smooth
         moved = np.where(worn[:, None] > 0, worn[:, None] * loose * hangs, moved)
     grown = np.clip(hair / 0.008, 0, 1)
-    thick += (_HAIR_THICK[outfit.hair_style] * np.clip(hair / 0.05, 0, 1) + 0.002 * tufts) * grown
+    longest = 0.003 if outfit.garment("hair") or outfit.garment("hat") else _HAIR_THICK[outfit.hair_style]
+    thick += (longest * np.clip(hair / 0.05, 0, 1) + 0.002 * tufts) * grown
     turned = np.einsum("vij,vj->vi", bodies.rotations[index].astype(np.float64)[template.owner], moved)
     vertices = bodies.vertices[index].astype(np.float64)
     vertices = vertices + size * turned
@@ -301,18 +260,18 @@ def _hanging(bodies: Bodies, index: int, outfit: Outfit, skin: Array, generator:
     """Skirt, coat tails, long hair, hat and bag."""
     pieces = []
     torso, head = PARTS.index("torso"), PARTS.index("head")
-    if outfit.skirt is not None:
+    if outfit.skirt is not None and not outfit.garment("suit"):
         rings = skirt_rings(bodies, index, generator, outfit.skirt.loose, outfit.skirt.length, outfit.skirt.flare)
         pieces.append(_tube(rings, outfit.skirt.fabric, "bottom", bodies, index, generator))
-    if outfit.coat is not None and outfit.coat.name == "coat":
+    if outfit.coat is not None and outfit.coat.name == "coat" and not outfit.garment("suit"):
         loose = 0.012 + outfit.coat.thick + (0.0 if outfit.bottom is None else outfit.bottom.thick)
         rings = skirt_rings(bodies, index, generator, loose, float(generator.uniform(0.3, 1.2)), float(generator.uniform(0, 0.05)))
         pieces.append(_tube(rings, outfit.coat.fabric, "coat", bodies, index, generator))
     roots = skin[scalp(bodies, index)[0]]
-    if outfit.hair_style in ("long", "tail"):
+    if outfit.hair_style in ("long", "tail") and not outfit.garment("hair"):
         for hull in long_hair(bodies, index, generator, roots, tail=outfit.hair_style == "tail"):
             pieces.append(_hull(hull, head, _strands(outfit, generator), 0.05))
-    if outfit.hat is not None:
+    if outfit.hat is not None and not outfit.garment("hat"):
         for hull in hat(bodies, index, generator, roots):
             pieces.append(_hull(hull, head, _cloth(outfit.hat, "hat", generator), 0.03))
     if outfit.bag is not None:

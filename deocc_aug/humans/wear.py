@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deocc_aug.humans.fabrics import Array, Fabric, sample_fabric, sample_hair_colour, sample_skin
 from deocc_aug.humans.shapes import Shape
+
+if TYPE_CHECKING:
+    from deocc_aug.humans.wardrobe import Garment, Wardrobe
 
 _TOPS = {
     "black": 20, "white": 18, "grey": 14, "blue": 15, "red": 8, "green": 6, "brown": 5, "pink": 5, "yellow": 4, "orange": 3, "purple": 3,
@@ -58,7 +62,10 @@ class Skirt:
 
 @dataclass(frozen=True, eq=False)
 class Outfit:
-    """Everything a person wears; None where they wear no such thing.  `skin`, `hair` sRGB (3,)."""
+    """Everything a person wears; None where they wear no such thing.  `skin`, `hair` sRGB (3,).
+
+    `garments` come from a wardrobe and are worn in place of what is drawn without one; a suit in place of top and bottom.
+    """
 
     skin: Array
     hair: Array
@@ -74,6 +81,19 @@ class Outfit:
     hat: Fabric | None
     bag: Fabric | None
     wrinkles: float
+    garments: tuple[Garment, ...] = ()
+
+    def garment(self, kind: str) -> Garment | None:
+        """The one of that kind that comes from a wardrobe, if any."""
+        return next((garment for garment in self.garments if garment.kind == kind), None)
+
+    @property
+    def dyes(self) -> dict[str, Fabric | Array]:
+        """What a wardrobe's garments are coloured with, by what they are."""
+        worn = {"top": self.top, "bottom": self.bottom}
+        dyes: dict[str, Fabric | Array] = {place: thing.fabric for place, thing in worn.items() if thing is not None}
+        dyes |= {place: fabric for place, fabric in (("shoes", self.shoes), ("hat", self.hat)) if fabric is not None}
+        return dyes | {"hair": self.hair}
 
     @property
     def words(self) -> dict[str, str]:
@@ -93,8 +113,11 @@ class Outfit:
 HAIR_STYLES = ("bald", "cropped", "short", "full", "long", "tail")
 
 
-def sample_outfit(shape: Shape, family: str, generator: np.random.Generator) -> Outfit:
-    """Clothes for a body of that shape that does what the pose family says; the same generator state gives the same ones."""
+def sample_outfit(shape: Shape, family: str, generator: np.random.Generator, wardrobe: Wardrobe | None = None) -> Outfit:
+    """Clothes for a body of that shape that does what the pose family says; the same generator state gives the same ones.
+
+    With a `wardrobe` about half of what people wear comes from it.
+    """
     rng = generator
     female = shape.phenotype["gender"] > 0.5
     sporty = family in ("run", "sport") and rng.random() < 0.7
@@ -131,7 +154,7 @@ def sample_outfit(shape: Shape, family: str, generator: np.random.Generator) -> 
                         0.0 if tight else float(rng.uniform(0, 0.03) * rng.random()), bottom_fabric)  # fmt: skip
     if not female and rng.random() < (0.08 if sporty or family == "lie" else 0.015):
         top = None
-    return Outfit(
+    outfit = Outfit(
         skin=skin,
         hair=hair,
         hair_name=hair_name,
@@ -147,3 +170,27 @@ def sample_outfit(shape: Shape, family: str, generator: np.random.Generator) -> 
         bag=sample_fabric(rng, _COATS, patterned=0.08) if rng.random() < 0.18 else None,
         wrinkles=float(rng.uniform(0.3, 1.6)),
     )
+    return outfit if wardrobe is None else _from_wardrobe(outfit, wardrobe, female, rng)
+
+
+_USED = 0.5  # how often what a wardrobe has is worn
+
+
+def _from_wardrobe(outfit: Outfit, wardrobe: Wardrobe, female: bool, rng: np.random.Generator) -> Outfit:
+    """The outfit with some of its things taken from a wardrobe."""
+    other = "male" if female else "female"
+    wanted = {
+        "suit": outfit.top is not None and outfit.bottom is not None and outfit.skirt is None,
+        "shoes": outfit.shoes is not None and outfit.boots == 0,
+        "hair": outfit.hair_style not in ("bald", "cropped") and outfit.hat is None,
+        "hat": outfit.hat is not None,
+    }
+    chosen = []
+    for kind, fits in wanted.items():
+        choice = [g for g in wardrobe.of_kind(kind) if kind != "suit" or other not in g.tags or female and "female" in g.tags]
+        if fits and choice and rng.random() < _USED:
+            chosen.append(choice[rng.integers(len(choice))])
+    if any(garment.kind == "suit" for garment in chosen):
+        outfit = replace(outfit, coat=None, top=None if outfit.top is None else replace(outfit.top, name="top"),
+                         bottom=None if outfit.bottom is None else replace(outfit.bottom, name="trousers"))  # fmt: skip
+    return replace(outfit, garments=tuple(chosen))

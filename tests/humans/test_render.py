@@ -12,10 +12,11 @@ from deocc_aug.humans.bodies import Bodies, sample_bodies
 from deocc_aug.humans.camera import Camera, project
 from deocc_aug.humans.fabrics import plain
 from deocc_aug.humans.lighting import room_light, sample_light
+from deocc_aug.humans.pieces import PARTS, WEAR, Piece
 from deocc_aug.humans.raster import Cards, rasterise
 from deocc_aug.humans.render import Portrait, draw, frame
 from deocc_aug.humans.silhouettes import fill
-from deocc_aug.humans.tailor import PARTS, WEAR, Piece, dress
+from deocc_aug.humans.tailor import dress
 from deocc_aug.humans.wear import Bottom, Outfit, Skirt, Top, sample_outfit
 
 SIZE = (320, 240)
