@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,7 @@ class Fabric:
         return np.zeros(len(u))
 
 
-def sample_fabric(generator: np.random.Generator, weights: dict[str, float], patterned: float) -> Fabric:
+def sample_fabric(generator: np.random.Generator, weights: Mapping[str, float], patterned: float) -> Fabric:
     """A cloth of a colour drawn by `weights`; with probability `patterned` it has a pattern."""
     names = list(weights)
     share = np.array([weights[name] for name in names])

@@ -33,7 +33,6 @@ GROUP = 16
 OUT_OF_FRAME, HIDDEN, SELF_HIDDEN, VISIBLE = range(4)
 """What may be said of a joint."""
 
-_COMPANY = 0.25  # how often somebody else stands behind or beside the person
 _NEAREST = 1.0  # metres from the camera to the body's middle at least
 
 
@@ -80,7 +79,8 @@ class Ingredients:
     """What scenes are made of.
 
     `size` (H,W) pixels; `backgrounds` None: procedural places alone; `cutouts` empty: drawn things alone; `wardrobe` None:
-    procedural clothes alone; `families` None: the prior's own shares; `rate` None: drawn (0 for one in five, else up to 0.8).
+    procedural clothes alone; `families` None: the prior's own shares; `rate` None: drawn (0 for one in five, else up to 0.8);
+    `company`: how often somebody else stands behind or beside the person.
     """
 
     size: tuple[int, int] = (256, 192)
@@ -89,6 +89,7 @@ class Ingredients:
     wardrobe: Wardrobe | None = None
     families: tuple[str, ...] | None = None
     rate: float | None = None
+    company: float = 0.25
 
 
 def make_scenes(seed: int, group: int, ingredients: Ingredients) -> Iterator[Scene]:
@@ -150,11 +151,12 @@ def facing(bodies: Bodies, index: int, camera: Camera) -> str:
 def _scene(bodies: Bodies, index: int, sittings: list[_Sitting], ingredients: Ingredients, rng: np.random.Generator) -> Scene:
     sitting = sittings[index]
     portrait = sitting.portrait
-    background = procedural(ingredients.size, rng) if ingredients.backgrounds is None else ingredients.backgrounds.draw(ingredients.size, rng)
+    places = ingredients.backgrounds
+    background = procedural(ingredients.size, rng) if places is None else places.draw(ingredients.size, rng)
     behind = (background.astype(np.float32) / 255) ** 2.2
     gain = _exposure(portrait, behind, rng)
     others = [s.portrait for k, s in enumerate(sittings) if k != index]
-    if rng.random() < _COMPANY:
+    if rng.random() < ingredients.company:
         other = others[rng.integers(len(others))]
         behind = _before(behind, other, _exposure(other, behind, rng), _aside(portrait, rng))
     behind = behind * _contact_shadow(portrait, rng)[..., None]

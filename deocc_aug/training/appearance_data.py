@@ -11,7 +11,7 @@ from deocc_aug.appearance.codec import condition_of, to_unit, without_body
 from deocc_aug.canvas import apply, around, box_of, place, resample_mask
 from deocc_aug.patches import SHRINK, heatmaps, to_patches
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
-from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
+from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, read_scenes
 from deocc_aug.training.stream import Make, Sources, StreamData
 from deocc_aug.types import Image, Mask
 
@@ -89,26 +89,30 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
 
 
 class AppearanceData(StreamData):
-    """Photos for stage 2: `ccp` train (with silhouettes) and unlabelled, COCO people of odd images.
+    """Pictures for stage 2: `ccp` train (with silhouettes) and unlabelled, COCO people of odd images, synthetic people.
 
     Args:
         ccp: folder of Clothing Co-Parsing, or None.
         coco: COCO-format folder with people and occluder shapes, or None (drawn shapes only).
-        shares: how often `ccp` train, `ccp` unlabelled and COCO are drawn.
+        scenes: folder of shards of synthetic people (`deocc-aug synth`), or None.
+        shares: how often `ccp` train, `ccp` unlabelled, COCO and the synthetic people are drawn.
         batch_size: examples a step.
         workers: processes that make examples; 0 makes them in the training process.
         seed: of the stream of examples; resuming with another seed continues with fresh ones.
     """
 
-    def __init__(self, ccp: str | None = None, coco: str | None = None, shares: tuple[float, float, float] = (0.5, 0.25, 0.25),
-                 batch_size: int = 16, workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4) -> None:
+    def __init__(self, ccp: str | None = None, coco: str | None = None, scenes: str | None = None,
+                 shares: tuple[float, float, float, float] = (0.3, 0.15, 0.25, 0.3), batch_size: int = 16,
+                 workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4) -> None:
         super().__init__(batch_size, workers, seed)
-        self.ccp, self.coco, self.shares, self.canvas, self.patch = ccp, coco, shares, canvas, patch
+        self.ccp, self.coco, self.scenes, self.shares = ccp, coco, scenes, shares
+        self.canvas, self.patch = canvas, patch
 
     def read(self) -> Sources:
         return [(self.shares[0], read_ccp(Path(self.ccp), "train", CROP, photos=True) if self.ccp else []),
                 (self.shares[1], read_ccp(Path(self.ccp), "unlabelled", CROP, photos=True) if self.ccp else []),
-                (self.shares[2], read_coco_people(Path(self.coco), CROP, photos=True) if self.coco else [])]
+                (self.shares[2], read_coco_people(Path(self.coco), CROP, photos=True) if self.coco else []),
+                (self.shares[3], read_scenes(Path(self.scenes), CROP, photos=True) if self.scenes else [])]
 
     def maker(self) -> Make:
         shapes = read_coco_shapes(Path(self.coco)) if self.coco else []

@@ -119,6 +119,21 @@ def read_coco_people(folder: Path, side: int, photos: bool, min_area: float = 25
     return out
 
 
+def read_scenes(folder: Path, side: int, photos: bool) -> list[Example]:
+    """The people of shards that `deocc-aug synth` wrote, as they are with nothing in front of them."""
+    from deocc_aug.humans.scenes import OUT_OF_FRAME
+    from deocc_aug.humans.shards import read_shards
+
+    out = []
+    for record in read_shards(folder):
+        box = box_of(record.amodal)
+        if box is not None and min(box[2] - box[0], box[3] - box[1]) >= 8:
+            there = (record.joints_state != OUT_OF_FRAME).astype(np.float64)
+            joints = np.concatenate([record.joints_px.astype(np.float64), there[:, None]], 1)
+            out.append(shrunk(Example(record.amodal, joints, box, record.clean if photos else None), side))
+    return out
+
+
 def read_coco_shapes(folder: Path, side: int = 128, min_area: float = 1500) -> list[Mask]:
     """Silhouettes of the objects and people of a COCO-format folder, tight, longer side at most `side`; odd images only."""
     images, annotations = _coco_train(folder)
