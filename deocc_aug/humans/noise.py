@@ -28,6 +28,8 @@ def smooth_noise(u: Array, v: Array, generator: np.random.Generator, octaves: in
 
 def sample(plane: NDArray[np.float32], x: Array, y: Array, interpolation: int = cv2.INTER_LINEAR, outside: float = 0.0) -> Array:
     """Values of `plane` (H,W) at columns x and rows y (both of one shape), `outside` beyond it."""
+    if not x.size:
+        return np.zeros(x.shape)
     width = 256  # OpenCV's remap takes 32767 a side at most: the points are laid out as rows of 256
     columns, rows = (np.resize(c.astype(np.float32), (-(-c.size // width), width)) for c in (x, y))
     drawn = cv2.remap(plane, columns, rows, interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=(outside,))

@@ -1,0 +1,98 @@
+"""Promises of the scenes: the truth is true, and depends on seed and number alone."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("anny")
+pytest.importorskip("numba")
+
+from deocc_aug.humans.bodies import sample_bodies
+from deocc_aug.humans.camera import Camera
+from deocc_aug.humans.hung import hang
+from deocc_aug.humans.lighting import room_light
+from deocc_aug.humans.pieces import PARTS, WEAR
+from deocc_aug.humans.render import draw, frame
+from deocc_aug.humans.scenes import GROUP, HIDDEN, OUT_OF_FRAME, SELF_HIDDEN, VISIBLE, Ingredients, Scene, facing, make_scenes
+from deocc_aug.humans.tailor import dress
+from deocc_aug.humans.wardrobe import Wardrobe
+from deocc_aug.humans.wear import sample_outfit
+
+SMALL = Ingredients(size=(128, 96))
+PACK = Path(__file__).parents[3] / "shared" / "data" / "makehuman"
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [scene for group in (0, 1) for scene in make_scenes(3, group, SMALL)]
+
+
+def test_only_occluders_tell_the_two_pictures_apart(scenes: list[Scene]) -> None:
+    assert len(scenes) == 2 * GROUP
+    for scene in scenes:
+        assert scene.image.shape == scene.clean.shape == (128, 96, 3) and scene.image.dtype == np.uint8
+        assert np.array_equal(scene.image[~scene.occluder], scene.clean[~scene.occluder])
+        assert np.array_equal(scene.amodal, scene.parts > 0) and np.array_equal(scene.amodal, scene.wear > 0)
+        assert scene.hidden_share == pytest.approx((scene.occluder & scene.amodal).sum() / scene.amodal.sum())
+
+
+def test_some_people_are_whole_and_some_nearly_gone(scenes: list[Scene]) -> None:
+    shares = np.array([scene.hidden_share for scene in scenes])
+    assert (shares == 0).sum() >= 2 and (shares > 0.5).sum() >= 2 and shares.max() <= 0.86
+
+
+def test_joints_say_what_hides_them(scenes: list[Scene]) -> None:
+    states = np.concatenate([scene.joints_state for scene in scenes])
+    assert {HIDDEN, SELF_HIDDEN, VISIBLE} <= set(states.tolist())
+    for scene in scenes:
+        for (x, y), state in zip(scene.joints_px, scene.joints_state, strict=True):
+            inside = 0 <= x < 96 and 0 <= y < 128
+            assert inside == (state != OUT_OF_FRAME)
+            if inside:
+                assert bool(scene.occluder[int(y), int(x)]) == (state == HIDDEN)
+        seen = scene.joints_camera[:, :2] / scene.joints_camera[:, 2:] * scene.view.focal_px + scene.view.middle_px
+        assert np.allclose(seen, scene.joints_px, atol=0.05)
+        assert (scene.joints_camera[:, 2] > 0.2).all()
+
+
+def test_the_same_seed_and_group_give_the_same_bytes(scenes: list[Scene]) -> None:
+    again = list(make_scenes(3, 1, SMALL))
+    for one, other in zip(scenes[GROUP:], again, strict=True):
+        assert np.array_equal(one.image, other.image) and np.array_equal(one.clean, other.clean)
+        assert np.array_equal(one.parts, other.parts) and one.words == other.words
+    assert not np.array_equal(scenes[0].image, again[0].image)
+
+
+def test_a_wanted_rate_and_family_are_kept() -> None:
+    for scene in make_scenes(0, 0, replace(SMALL, rate=0.4, families=("sit",))):
+        assert scene.family == scene.words["pose"] == "sit"
+        assert abs(scene.hidden_share - 0.4) < 0.08  # a small picture's pixels are large shares
+
+
+def test_facing_is_the_cameras_view() -> None:
+    bodies = sample_bodies(1, np.random.default_rng(4), ["stand"])
+    words = [facing(bodies, 0, Camera(yaw, 0.0, 0.0, 4.0)) for yaw in (0.0, 90.0, 180.0, -90.0)]
+    assert [word.split()[0] for word in (words[0], words[2])] == ["front", "back"]
+    assert {words[1].split()[-1], words[3].split()[-1]} == {"left", "right"}
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason="MakeHuman's pack is not beside this checkout")
+@pytest.mark.filterwarnings("ignore:plain colour")
+def test_garments_of_a_wardrobe_are_drawn_and_hide_the_skin() -> None:
+    wardrobe = Wardrobe.from_makehuman(PACK)
+    bodies = sample_bodies(2, np.random.default_rng(4), ["stand"])
+    camera = Camera(10.0, 0.0, 0.0, 4.0)
+    rng = np.random.default_rng(0)
+    worn = next(o for o in (sample_outfit(bodies.shapes[0], "stand", rng, wardrobe) for _ in range(200)) if o.garment("suit"))
+    pieces = dress(bodies, 0, worn, rng)
+    made = draw(bodies, 0, pieces, frame(pieces, camera, (256, 192)), (256, 192), room_light(camera))
+    torso = made.parts == PARTS.index("torso")
+    cloth = np.isin(made.wear, [WEAR.index("top"), WEAR.index("bottom")])
+    assert (cloth & torso).sum() > 0.8 * torso.sum()
+    suit = worn.garment("suit")
+    assert suit is not None
+    piece = hang(suit, bodies, 0, worn.dyes, rng)
+    assert piece.vertices.shape == (len(suit.anchors), 3) and np.isfinite(piece.vertices).all()
