@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deocc_aug.humans.bodies import Bodies, sample_bodies
 from deocc_aug.humans.camera import Camera, View, sample_camera
 from deocc_aug.humans.lighting import sample_light
-from deocc_aug.humans.render import Portrait, developed, draw, frame
+from deocc_aug.humans.render import Portrait, developed, draw, frame, together
 from deocc_aug.humans.tailor import dress
 from deocc_aug.humans.wardrobe import Wardrobe
 from deocc_aug.humans.wear import sample_outfit
@@ -118,9 +118,10 @@ def _portrait(bodies: Bodies, index: int, ingredients: Ingredients, rng: np.rand
     family, shape = bodies.families[index], bodies.shapes[index]
     outfit = sample_outfit(shape, family, rng, ingredients.wardrobe)
     pieces = dress(bodies, index, outfit, rng)
-    camera = _far_enough(sample_camera(rng, lying=family == "lie"), np.concatenate([piece.vertices for piece in pieces]))
+    vertices = together(pieces)[0]
+    camera = _far_enough(sample_camera(rng, lying=family == "lie"), vertices)
     view = frame(pieces, camera, ingredients.size, share=float(rng.uniform(0.55, 0.92)))
-    middle = view.middle_px + rng.uniform(-0.5, 0.5, 2) * _room(view, pieces[-1].vertices, ingredients.size)
+    middle = view.middle_px + rng.uniform(-0.5, 0.5, 2) * _room(view, vertices, ingredients.size)
     view = View(view.camera, view.centre, view.focal_px, middle)
     portrait = draw(bodies, index, pieces, view, ingredients.size, sample_light(camera, rng))
     words = outfit.words | {"age": shape.age_group, "build": shape.build, "facing": facing(bodies, index, camera), "pose": family}
