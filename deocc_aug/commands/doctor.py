@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 NAME = "deocc-aug"
 WITHOUT_DEPENDENCIES = {"mmpose": "mmpose==1.3.2"}  # by extra: pip must not follow its dependencies (chumpy does not build)
+WHEELS_END = (3, 12)  # xtcocotools has none from here on, and builds (with a C compiler) only beside what its setup imports
+BUILD = {"xtcocotools": "pip install cython 'numpy<2' 'setuptools<82' && pip install --no-build-isolation --no-deps xtcocotools==1.14.3"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -61,15 +64,44 @@ def _presets() -> Iterator[tuple[str, bool]]:
 
 
 def _extras() -> Iterator[str]:
-    for extra in metadata.metadata(NAME).get_all("Provides-Extra") or ():
-        missing = {requirement.name: state for requirement in requirements(extra) if (state := lacking(requirement))}
+    extras = {extra: lacks(extra) for extra in metadata.metadata(NAME).get_all("Provides-Extra") or ()}
+    complete = [extra for extra, missing in extras.items() if not missing]
+    for extra, missing in extras.items():
         if not missing:
             yield f"{extra}: complete"
             continue
-        alone = [pinned for name, pinned in WITHOUT_DEPENDENCIES.items() if name in missing]
-        commands = [f"pip install '{NAME}[{extra}]'", *(f"pip install --no-deps {pinned}" for pinned in alone)]
+        # pip weighs only what it is asked for: a complete extra that is not named may be broken by a newer NumPy
+        beside = [other for other in complete if not set(requirements(other)) <= set(requirements(extra))]
+        commands = [f"pip install '{NAME}[{','.join([extra, *beside])}]'"]
+        commands += [f"pip install --no-deps {pinned}" for name, pinned in WITHOUT_DEPENDENCIES.items() if name in missing]
+        if sys.version_info >= WHEELS_END:
+            commands = [build for name, build in BUILD.items() if name in missing] + commands
         yield f"{extra}: lacks {', '.join(missing.values())}"
         yield f"  {' && '.join(commands)}"
+
+
+def lacks(extra: str) -> dict[str, str]:
+    """What is wrong with an extra on this machine, by name, what its packages need in turn included; {} if it is complete."""
+    missing: dict[str, str] = {}
+    waiting, seen = [(requirement, "") for requirement in requirements(extra)], set()
+    for requirement, needed_by in waiting:  # grows while it is read
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        if state := lacking(requirement):
+            missing.setdefault(requirement.name, f"{state} for {needed_by}" if needed_by else state)
+        elif requirement.name not in WITHOUT_DEPENDENCIES:
+            waiting += [(inner, requirement.name) for inner in _needs(requirement)]
+    return missing
+
+
+def _needs(requirement: Requirement) -> Iterator[Requirement]:
+    """What an installed package, with the extras that are asked of it, needs on this machine."""
+    from packaging.requirements import Requirement
+
+    for inner in map(Requirement, metadata.requires(requirement.name) or ()):
+        if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in ("", *requirement.extras)):
+            yield inner
 
 
 def requirements(extra: str) -> list[Requirement]:
