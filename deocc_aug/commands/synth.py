@@ -35,6 +35,22 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(config: Namespace) -> int:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.showwarning = _show
+        return _synth(config)
+
+
+def _show(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None,
+          line: str | None = None) -> None:  # fmt: skip
+    """A warning in one line, without the line of code that gave it."""
+    import sys
+
+    print(f"deocc-aug synth: {message}", file=sys.stderr)
+
+
+def _synth(config: Namespace) -> int:
     recipe = _recipe(config)
     if config.benchmark:
         if config.n is not None or config.out is not None:

@@ -31,7 +31,7 @@ _NEXT, _DONE, _FAILED = range(3)
 
 @dataclass(frozen=True, eq=False)
 class Crew:
-    """Workers that are ready.  `found` counts what they read: backgrounds, cutouts, garments."""
+    """Workers that are ready.  `found` counts what each of them read: backgrounds, cutouts, garments."""
 
     members: tuple[tuple[BaseProcess, Connection], ...]
     found: dict[str, int]
@@ -75,14 +75,16 @@ def hired(recipe: Recipe, workers: int) -> Iterator[Crew]:
     context, members = get_context("spawn"), list[tuple[BaseProcess, Connection]]()
     try:
         with _child_settings():
-            for number in range(workers):
+            for _ in range(workers):
                 here, there = context.Pipe()
-                worker = context.Process(target=_work, args=(there, recipe, number > 0), daemon=True)
+                worker = context.Process(target=_work, args=(there, recipe), daemon=True)
                 worker.start()
                 there.close()
                 members.append((worker, here))
-        found = [_received(process, link)[1] for process, link in members]
-        yield Crew(tuple(members), found[0])
+        found, warned = [_received(process, link)[1] for process, link in members][0]
+        for message in warned:
+            warnings.warn(message, stacklevel=3)
+        yield Crew(tuple(members), found)
     finally:
         for process, link in members:
             link.close()
@@ -122,21 +124,21 @@ def _received(process: BaseProcess, link: Connection) -> tuple[int, Any]:
     return what, value
 
 
-def _work(link: Connection, recipe: Recipe, quiet: bool) -> None:
+def _work(link: Connection, recipe: Recipe) -> None:
     """The life of a worker: reads the ingredients, then does tasks until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that unfinished files are removed on the way out
     try:
-        with warnings.catch_warnings():
-            if quiet:
-                warnings.simplefilter("ignore")
-            ingredients = _prepared(recipe)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("default")
+            ingredients = recipe.read()
         counted = {
             "backgrounds": 0 if ingredients.backgrounds is None else len(ingredients.backgrounds.photos),
             "cutouts": len(ingredients.cutouts),
             "garments": 0 if ingredients.wardrobe is None else len(ingredients.wardrobe.garments),
         }
-        link.send((_DONE, counted))
+        _prepare()
+        link.send((_DONE, (counted, [str(warning.message) for warning in warned])))
         while True:
             for value in link.recv()(ingredients):
                 link.send((_NEXT, value))
@@ -149,15 +151,12 @@ def _work(link: Connection, recipe: Recipe, quiet: bool) -> None:
         link.send((_FAILED, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")))
 
 
-def _prepared(recipe: Recipe) -> Ingredients:
+def _prepare() -> None:
     import cv2
-
-    cv2.setNumThreads(1)
-    ingredients = recipe.read()
     import torch
 
     from deocc_aug.humans.bodies import body_model
 
+    cv2.setNumThreads(1)
     torch.set_num_threads(1)
     body_model()
-    return ingredients
