@@ -29,7 +29,8 @@ def test_every_package_of_the_tree_is_installed(setuptools_table: dict[str, Any]
 
 
 def test_every_data_file_of_the_library_is_installed(setuptools_table: dict[str, Any]) -> None:
-    there = {path for path in (ROOT / "deocc_aug").rglob("*") if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"}
+    files = (path for path in (ROOT / "deocc_aug").rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    there = {path for path in files if path.suffix != ".py"}
     packed = {Path(found) for package, patterns in setuptools_table["package-data"].items() for pattern in patterns
               for found in glob(str(ROOT / package.replace(".", "/") / pattern), recursive=True)}
     assert there <= packed

@@ -49,8 +49,9 @@ def read_coco(path: Path) -> list[CocoImage]:
         raise IsADirectoryError(f"{path} is a folder: pass a COCO JSON file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON ({error}): pass a COCO JSON file") from None
-    images, annotations = (_entries(content, key, path) for key in ("images", "annotations"))
-    people: dict[int, list[Mapping[str, Any]]] = {int(_key(image, "id", int, f"{path}: images[{i}]")): [] for i, image in enumerate(images)}
+    images, annotations = (entries_of(content, key, path) for key in ("images", "annotations"))
+    ids = [int(value_of(image, "id", int, f"{path}: images[{i}]")) for i, image in enumerate(images)]
+    people: dict[int, list[Mapping[str, Any]]] = {number: [] for number in ids}
     if len(people) < len(images):
         raise ValueError(f"{path}: `images` uses an id twice: give every image its own")
     person = _person_category(content, path)
@@ -59,15 +60,15 @@ def read_coco(path: Path) -> list[CocoImage]:
         if annotation.get("iscrowd") or (person is not None and annotation.get("category_id", person) != person):
             continue
         where = f"{path}: annotations[{i}]"
-        number, image_id = _key(annotation, "id", int, where), _key(annotation, "image_id", int, where)
-        _key(annotation, "bbox", list, where)
+        number, image_id = value_of(annotation, "id", int, where), value_of(annotation, "image_id", int, where)
+        value_of(annotation, "bbox", list, where)
         if number in used:
             raise ValueError(f"{where} has the id {number} of an annotation before it: give every annotation its own")
         if image_id not in people:
             raise ValueError(f"{where} names the image {image_id}, which is not among the file's `images`")
         used.add(number)
         people[image_id].append(annotation)
-    return [CocoImage(image["id"], _key(image, "file_name", str, f"{path}: images[{i}]"), _size(image, f"{path}: images[{i}]"),
+    return [CocoImage(image["id"], value_of(image, "file_name", str, f"{path}: images[{i}]"), _size(image, f"{path}: images[{i}]"),
                       tuple(people[image["id"]])) for i, image in enumerate(images)]
 
 
@@ -155,7 +156,8 @@ def _joints(keypoints: object) -> np.ndarray | None:
     return joints
 
 
-def _entries(content: object, key: str, path: Path) -> list[Any]:
+def entries_of(content: object, key: str, path: Path) -> list[Any]:
+    """The list of objects under `key` of a COCO file's content.  Raises ValueError, naming `path`, if there is none."""
     if not isinstance(content, dict) or key not in content:
         keys = sorted(content)[:8] if isinstance(content, dict) else f"a {type(content).__name__}"
         raise ValueError(f"{path} holds {keys} and no `{key}`: pass a COCO file with `images` and `annotations`")
@@ -165,7 +167,8 @@ def _entries(content: object, key: str, path: Path) -> list[Any]:
     return entries
 
 
-def _key(entry: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+def value_of(entry: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    """`entry[key]`, of that kind.  Raises ValueError, beginning with `where`, if it is not there or of another kind."""
     if key not in entry:
         raise ValueError(f"{where} has no `{key}` (it has {sorted(entry)}): a COCO file names it")
     if not isinstance(entry[key], kind) or isinstance(entry[key], bool):
@@ -176,7 +179,7 @@ def _key(entry: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
 def _size(image: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     if "height" not in image or "width" not in image:
         return None
-    return _key(image, "height", int, where), _key(image, "width", int, where)
+    return value_of(image, "height", int, where), value_of(image, "width", int, where)
 
 
 def _person_category(content: Mapping[str, Any], path: Path) -> int | None:
@@ -186,5 +189,5 @@ def _person_category(content: Mapping[str, Any], path: Path) -> int | None:
         return None
     for category in categories:
         if isinstance(category, dict) and category.get("name") == "person":
-            return int(_key(category, "id", int, f"{path}: categories"))
+            return int(value_of(category, "id", int, f"{path}: categories"))
     raise ValueError(f"{path} has no category named \"person\": name one, or leave `categories` out if everybody is one")

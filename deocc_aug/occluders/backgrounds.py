@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from deocc_aug.data.images import read_image
+from deocc_aug.occluders.matching import relit
 from deocc_aug.occluders.objects import PERSON, none_left_out, read_photos
 from deocc_aug.occluders.places import procedural
 from deocc_aug.types import Image, Mask
@@ -103,7 +104,7 @@ class Backgrounds:
         picture = photo.image if is_free or photo.without is None else photo.without
         how = cv2.INTER_AREA if x1 - x0 > size[1] else cv2.INTER_LINEAR
         crop = cv2.resize(picture[y0:y1, x0:x1], size[::-1], interpolation=how)
-        return _relit(crop[:, ::-1] if rng.random() < 0.5 else crop, rng)
+        return relit(crop[:, ::-1] if rng.random() < 0.5 else crop, rng)
 
 
 def _background(name: str, image: Image, people: Mask | None) -> Background:
@@ -142,12 +143,3 @@ def _crop(photo: Background, size: tuple[int, int], rng: np.random.Generator) ->
         if photo.people[y1, x1] - photo.people[y0, x1] - photo.people[y1, x0] + photo.people[y0, x0] == 0:
             return x0, y0, x1, y1, True
     return x0, y0, x1, y1, False
-
-
-def _relit(picture: Image, rng: np.random.Generator) -> Image:
-    """Exposure, contrast, saturation and white balance a little off."""
-    out = picture.astype(np.float32)
-    grey = out.mean(2, keepdims=True)
-    out = grey + (out - grey) * np.float32(rng.uniform(0.6, 1.3))
-    out = (out - 128) * np.float32(rng.uniform(0.75, 1.15)) + np.float32(128 + rng.uniform(-30, 25))
-    return np.asarray((out * np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)).clip(0, 255), np.uint8)

@@ -115,3 +115,12 @@ def in_the_scenes_light(stamp: Stamp, scene: Look, rng: np.random.Generator) -> 
     moved = (stamp.image - own.mean.astype(np.float32)) * np.float32(contrast) + level.astype(np.float32)
     moved *= cv2.merge([light] * 3)
     return replace(stamp, image=cv2.convertScaleAbs(cv2.max(moved, 0)))
+
+
+def relit(picture: Image, rng: np.random.Generator) -> Image:
+    """A photo (H, W, 3) uint8 in another light: exposure, contrast, saturation and white balance a little off."""
+    out = picture.astype(np.float32)
+    grey = out.mean(2, keepdims=True)
+    out = grey + (out - grey) * np.float32(rng.uniform(0.6, 1.4))
+    out = (out - 128) * np.float32(rng.uniform(0.75, 1.2)) + np.float32(128 + rng.uniform(-25, 25))
+    return np.asarray((out * np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)).clip(0, 255), np.uint8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deocc_aug.data.coco import _entries, _key, mask_of
+from deocc_aug.data.coco import entries_of, mask_of, value_of
 from deocc_aug.data.images import read_image
 from deocc_aug.types import Image, Mask
 
@@ -97,16 +97,16 @@ def _tables(path: Path) -> tuple[list[Any], dict[int, list[Mapping[str, Any]]], 
         raise FileNotFoundError(f"{path} is not there: pass a COCO-format folder (a COCO JSON file beside images/)") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON ({error}): pass a COCO JSON file") from None
-    images, annotations = (_entries(content, key, path) for key in ("images", "annotations"))
+    images, annotations = (entries_of(content, key, path) for key in ("images", "annotations"))
     by_image: dict[int, list[Mapping[str, Any]]] = {}
     for i, image in enumerate(images):
-        _key(image, "file_name", str, f"{path}: images[{i}]")
-        by_image[_key(image, "id", int, f"{path}: images[{i}]")] = []
+        value_of(image, "file_name", str, f"{path}: images[{i}]")
+        by_image[value_of(image, "id", int, f"{path}: images[{i}]")] = []
     for i, annotation in enumerate(annotations):
         where = f"{path}: annotations[{i}]"
-        image_id = _key(annotation, "image_id", int, where)
+        image_id = value_of(annotation, "image_id", int, where)
         if image_id not in by_image:
             raise ValueError(f"{where} names the image {image_id}, which is not among the file's `images`")
         by_image[image_id].append(annotation)
-    categories = _entries(content, "categories", path) if content.get("categories") else []
-    return images, by_image, {_key(c, "id", int, f"{path}: categories"): str(c.get("name", "object")) for c in categories}
+    categories = entries_of(content, "categories", path) if content.get("categories") else []
+    return images, by_image, {value_of(c, "id", int, f"{path}: categories"): str(c.get("name", "object")) for c in categories}

@@ -9,24 +9,15 @@ import numpy as np
 
 from deocc_aug.appearance.codec import condition_of, to_unit, without_body
 from deocc_aug.canvas import apply, around, box_of, place, resample_mask
+from deocc_aug.occluders.matching import relit
 from deocc_aug.patches import SHRINK, heatmaps, to_patches
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, read_scenes
 from deocc_aug.training.stream import Make, Sources, StreamData
-from deocc_aug.types import Image, Mask
+from deocc_aug.types import Mask
 
 SIDE = 128  # a body's longer side in the world, pixels
 CROP = 160  # the same in the photos held in memory
-
-
-def recoloured(picture: Image, rng: np.random.Generator) -> Image:
-    """The picture in another light: exposure, contrast, saturation and white balance a little off."""
-    out = picture.astype(np.float32)
-    grey = out.mean(2, keepdims=True)
-    out = grey + (out - grey) * rng.uniform(0.6, 1.4)
-    out = (out - 128) * rng.uniform(0.75, 1.2) + 128 + rng.uniform(-25, 25)
-    out *= np.exp(rng.normal(0, 0.05, 3))
-    return np.asarray(out.clip(0, 255), np.uint8)
 
 
 def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int],
@@ -68,7 +59,7 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     together = np.concatenate([world_to_net[:, :2] @ world.to_world[:, :2],
                                (world_to_net[:, :2] @ world.to_world[:, 2] + world_to_net[:, 2])[:, None]], 1)
     picture = cv2.warpAffine(example.image, together, (net[1], net[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    truth = to_unit(recoloured(picture, rng) if rng.random() < 0.7 else picture)
+    truth = to_unit(relit(picture, rng) if rng.random() < 0.7 else picture)
     amodal, visible = np.full(net, 0.5, np.float32), np.full(net, 0.5, np.float32)
     if masked:
         told = annotator_noise(world.mask, rng, np.ones_like(world.mask)) if rng.random() < 0.3 else world.mask
