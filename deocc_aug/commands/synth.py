@@ -19,7 +19,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--n", type=int, help="people to make; a larger number adds to a folder")
     parser.add_argument("--out", type=Path, help="folder to write to; a second run goes on where the first stopped")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other people")
-    parser.add_argument("--workers", type=int, default=1, help="processes, of about 1.2 GB each; the people are the same for any number")
+    parser.add_argument("--workers", type=int, default=1, help="processes, 1.1 GB each and the photos; any number makes the same people")
     parser.add_argument("--size", type=str, default="256,192", help="H,W in pixels")
     parser.add_argument("--backgrounds", type=Path, help="folder of photos with nobody in them, to stand before; left out, drawn places")
     parser.add_argument("--coco", type=Path, help="COCO-format folder (instances.json, images/): its photos become backgrounds, its "
