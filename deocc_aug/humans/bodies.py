@@ -84,10 +84,10 @@ class Bodies:
 
 
 def _silence_warp() -> None:
-    """anny's warp greets on stdout, where a command's own output belongs."""
+    """anny's warp greets on stdout, where a command's own output belongs, and warns of a missing GPU, which is no news."""
     import warp
 
-    warp.config.log_level = warp.LOG_WARNING
+    warp.config.log_level = warp.LOG_ERROR
 
 
 @lru_cache(maxsize=1)

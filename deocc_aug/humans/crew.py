@@ -149,6 +149,8 @@ def _work(link: Connection, recipe: Recipe) -> None:
         link.send((_FAILED, error))
     except Exception:
         link.send((_FAILED, RuntimeError(f"a worker failed:\n{traceback.format_exc()}")))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is unfinished any more
 
 
 def _prepare() -> None:

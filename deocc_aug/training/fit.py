@@ -26,7 +26,7 @@ class EMA(WeightAveraging):
 
 
 def fit(module: DiffusionModule, data: pl.LightningDataModule, out: Path, *, max_time: str | None, max_steps: int, ema: float = 0.998,
-        log_every: int = 50, save_every: int = 500, accelerator: str = "auto", precision: str = "32-true", resume: bool = True) -> Path:
+        log_every: int = 50, save_every: int = 100, accelerator: str = "auto", precision: str = "32-true", resume: bool = True) -> Path:
     """Trains a part and writes it to `out/part` as a preset holds it.
 
     Args:
