@@ -178,10 +178,10 @@ class Observation:
 class Body:
     """The completed body on a canvas.
 
-    `amodal` (h, w) float32 in [0, 1]: how sure the whole body covers a pixel, from the mean of the hypotheses, scaled so that
-    above 0.5 is the silhouette of the highest expected IoU; `joints` (17, 3) x, y in canvas pixels and confidence;
-    `hypotheses` (K, h, w) float32 probabilities; `uncertainty` in [0, 1], the expected share of the hidden silhouette that
-    is wrong (1 - that IoU, inside what could be hidden).
+    `amodal` (h, w) float32 in [0, 1]: how sure the whole body covers a pixel, the posterior mean scaled so that above 0.5 is the
+    silhouette of the highest expected IoU (of the hidden part where the occluder is known, else of the whole); `joints`
+    (17, 3) x, y in canvas pixels and confidence; `hypotheses` (K, h, w) float32 probabilities, samples; `uncertainty` in
+    [0, 1], the expected share of the hidden silhouette that is wrong (1 - its expected IoU, inside what could be hidden).
     """
 
     amodal: Float[np.ndarray, "h w"]

@@ -16,7 +16,8 @@ class BodyPipeline(PatchPipeline):
     """Completes silhouette and joints together (Noh & Chang, stage 1, with the joints produced rather than asked for).
 
     The UNet sees noisy body (amodal mask patches, joint heatmaps) and observation side by side and predicts the clean
-    body's logits, so one step is the regression answer and more steps sharpen and diversify.
+    body's logits, so one step is the regression answer and more steps sharpen and diversify.  Silhouette and joints are
+    those of the first step, averaged; the hypotheses are the samples that the last step ends in.
     """
 
     @staticmethod
@@ -39,20 +40,29 @@ class BodyPipeline(PatchPipeline):
         sides = np.stack([turned if k % 2 else seen for k in range(hypotheses)])
         condition = torch.from_numpy(sides).to(self.device, self.unet.dtype)                    # (K, C, gh, gw)
         noise = torch.randn((hypotheses, state_channels(patch), *condition.shape[2:]), generator=generator)
-        states = self.sample(condition, noise.to(self.device, self.unet.dtype), steps)          # (K, S, gh, gw) in [0, 1]
-        decoded = [decode_body(state, patch) for state in states.float().cpu().numpy()]
-        masks = np.stack([mask[:, ::-1] if k % 2 else mask for k, (mask, _) in enumerate(decoded)])
-        maps = np.stack([joints[MIRRORED, :, ::-1] if k % 2 else joints for k, (_, joints) in enumerate(decoded)])
-        return assemble(masks, maps, observation, patch)
+        states = self.sample(condition, noise.to(self.device, self.unet.dtype), steps)          # first and last (K, S, gh, gw)
+        (masks, maps), (sampled, _) = (_unmirrored(state.float().cpu().numpy(), patch) for state in states)
+        return assemble(masks, maps, sampled, observation, patch)
 
-    def sample(self, condition: Float[Tensor, "k c gh gw"], noise: Float[Tensor, "k s gh gw"], steps: int) -> Float[Tensor, "k s gh gw"]:
-        """Denoises `noise` in `steps` DDIM steps to states in [0, 1]."""
+    def sample(self, condition: Float[Tensor, "k c gh gw"], noise: Float[Tensor, "k s gh gw"],
+               steps: int) -> tuple[Float[Tensor, "k s gh gw"], Float[Tensor, "k s gh gw"]]:
+        """Denoises `noise` in `steps` DDIM steps: the states in [0, 1] that the first step and the last one predict.
+
+        From pure noise the first prediction is the posterior mean; the last is a sample.
+        """
         self.scheduler.set_timesteps(steps, device=self.device)
-        noisy, clean = noise, noise
+        noisy, cleans = noise, []
         for timestep in self.scheduler.timesteps:
-            clean = torch.sigmoid(self.predict(noisy, condition, timestep))
-            noisy = self.scheduler.step(2 * clean - 1, timestep, noisy).prev_sample
-        return clean
+            cleans.append(torch.sigmoid(self.predict(noisy, condition, timestep)))
+            noisy = self.scheduler.step(2 * cleans[-1] - 1, timestep, noisy).prev_sample
+        return cleans[0], cleans[-1]
+
+
+def _unmirrored(states: Float[np.ndarray, "k s gh gw"], patch: int) -> tuple[Float[np.ndarray, "k h w"], Float[np.ndarray, "k 17 gh gw"]]:
+    """Masks and joint maps of states of which every other one is seen in the mirror."""
+    decoded = [decode_body(state, patch) for state in states]
+    masks = np.stack([mask[:, ::-1] if k % 2 else mask for k, (mask, _) in enumerate(decoded)])
+    return masks, np.stack([joints[MIRRORED, :, ::-1] if k % 2 else joints for k, (_, joints) in enumerate(decoded)])
 
 
 def mirrored(joints: Joints, width: int) -> Joints:
@@ -61,31 +71,40 @@ def mirrored(joints: Joints, width: int) -> Joints:
     return np.asarray(turned[MIRRORED])
 
 
-def assemble(masks: Float[np.ndarray, "k h w"], maps: Float[np.ndarray, "k 17 gh gw"], observation: Observation, patch: int) -> Body:
-    """The Body of K completions: what is seen is certain, what cannot be is 0, the rest is their mean."""
+def assemble(masks: Float[np.ndarray, "k h w"], maps: Float[np.ndarray, "k 17 gh gw"], sampled: Float[np.ndarray, "k h w"],
+             observation: Observation, patch: int) -> Body:
+    """The Body of K posterior means (`masks` and joint `maps`) and K samples: what is seen is certain, what cannot be is 0.
+
+    With a known occluder the silhouette is the best guess of the hidden part; without one, when most of what might be hidden
+    is not, it is the best guess of the whole.
+    """
     person, clear = observation.labels == Label.PERSON, observation.labels == Label.CLEAR
-    masks = np.where(person, np.float32(1), np.where(clear, np.float32(0), masks)).astype(np.float32)
+    masks, sampled = (np.where(person, np.float32(1), np.where(clear, np.float32(0), m)).astype(np.float32) for m in (masks, sampled))
     probability, possible = masks.mean(0), ~(person | clear)
     level, overlap = best_level(probability[possible])
+    if (observation.labels == Label.UNKNOWN).any():
+        level, _ = best_level(probability[possible], certain=int(person.sum()))
     amodal = np.where(possible, at_level(probability, level), probability).astype(np.float32)
-    return Body(amodal, joints_from_heatmaps(maps.mean(0), patch * SHRINK), masks, 1 - overlap)
+    return Body(amodal, joints_from_heatmaps(maps.mean(0), patch * SHRINK), sampled, 1 - overlap)
 
 
 LEVELS = np.linspace(0.2, 0.6, 41)
 
 
-def best_level(probability: Float[np.ndarray, "n"]) -> tuple[float, float]:
+def best_level(probability: Float[np.ndarray, "n"], certain: int = 0) -> tuple[float, float]:
     """The probability above which a pixel should count as body for the highest expected IoU, and that IoU.
+
+    `certain` more pixels are body for sure.
 
     The best level for an overlap measure lies below 0.5 where the outline is unsure (Lipton et al., Optimal Thresholding of
     Classifiers to Maximize F1 Measure, 2014).  Where next to nothing can be hidden the overlap is 1.
     """
-    if probability.sum() < 1:
+    if probability.sum() + certain < 1:
         return 0.5, 1.0
     rising = np.sort(probability.astype(np.float64))
     above = np.searchsorted(rising, LEVELS, side="right")           # how many are at or below each level
     total = np.concatenate([[0.0], np.cumsum(rising)])
-    expected = (total[-1] - total[above]) / (len(rising) - above + total[above])
+    expected = (certain + total[-1] - total[above]) / (certain + len(rising) - above + total[above])
     best = int(expected.argmax())
     return float(LEVELS[best]), float(expected[best])
 

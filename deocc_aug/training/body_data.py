@@ -11,22 +11,22 @@ from deocc_aug.canvas import apply, around, box_of, cut, first_look, place, resa
 from deocc_aug.observe.given import observe
 from deocc_aug.patches import SHRINK
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world, told_joints
-from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, shrunk
+from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, read_scenes, shrunk
 from deocc_aug.training.stream import Make, Sources, StreamData
 from deocc_aug.types import Mask, Person
 
 SIDE = 144  # a body's longer side in the world, pixels
 
 
-def read_bank(path: Path) -> list[Example]:
-    """Silhouettes that `python -m deocc_aug.humans.silhouettes` wrote, each shrunk to the size it is used at."""
+def read_bank(path: Path, bare: bool = False) -> list[Example]:
+    """Silhouettes that `python -m deocc_aug.humans.silhouettes` wrote, each shrunk to the size it is used at; `bare`: without clothes."""
     from deocc_aug.humans.silhouettes import load_bank
 
     bank = load_bank(path)
     joints = np.concatenate([bank.joints_px.astype(np.float64), np.ones((len(bank), 17, 1))], 2)
     out = []
     for index in range(len(bank)):
-        mask = bank.mask(index) > 0
+        mask = bank.mask(index, bare) > 0
         box = box_of(mask)
         if box is not None:
             out.append(shrunk(Example(mask, joints[index], box, bounded=False), SIDE))
@@ -88,28 +88,32 @@ def hidden_body(example: Example, rng: np.random.Generator, shapes: list[Mask], 
 
 
 class BodyData(StreamData):
-    """Silhouettes for stage 1: rendered ones, `ccp` train, COCO people of odd images.
+    """Silhouettes for stage 1: drawn ones, `ccp` train, COCO people of odd images, synthetic people.
 
     Args:
-        bank: npz file of rendered silhouettes, or None.
+        bank: npz file of drawn silhouettes, or None.
         ccp: folder of Clothing Co-Parsing, or None.
         coco: COCO-format folder with people and occluder shapes, or None (drawn shapes only).
-        shares: how often each of the three is drawn.
+        scenes: folder of shards of synthetic people (`deocc-aug synth`), or None.
+        shares: how often each of the four is drawn.
         batch_size: examples a step.
         workers: processes that make examples; 0 makes them in the training process.
         seed: of the stream of examples; resuming with another seed continues with fresh ones.
+        bare: the bank's bodies without their clothes, to measure what clothes are worth.
     """
 
-    def __init__(self, bank: str | None = None, ccp: str | None = None, coco: str | None = None,
-                 shares: tuple[float, float, float] = (0.55, 0.33, 0.12), batch_size: int = 16, workers: int = 1, seed: int = 0,
-                 canvas: tuple[int, int] = (256, 192), patch: int = 4) -> None:
+    def __init__(self, bank: str | None = None, ccp: str | None = None, coco: str | None = None, scenes: str | None = None,
+                 shares: tuple[float, float, float, float] = (0.55, 0.33, 0.12, 0.0), batch_size: int = 16, workers: int = 1,
+                 seed: int = 0, bare: bool = False, canvas: tuple[int, int] = (256, 192), patch: int = 4) -> None:
         super().__init__(batch_size, workers, seed)
-        self.bank, self.ccp, self.coco, self.shares, self.canvas, self.patch = bank, ccp, coco, shares, canvas, patch
+        self.bank, self.ccp, self.coco, self.scenes, self.shares, self.bare = bank, ccp, coco, scenes, shares, bare
+        self.canvas, self.patch = canvas, patch
 
     def read(self) -> Sources:
-        return [(self.shares[0], read_bank(Path(self.bank)) if self.bank else []),
+        return [(self.shares[0], read_bank(Path(self.bank), self.bare) if self.bank else []),
                 (self.shares[1], read_ccp(Path(self.ccp), "train", SIDE, photos=False) if self.ccp else []),
-                (self.shares[2], read_coco_people(Path(self.coco), SIDE, photos=False, min_keypoints=7) if self.coco else [])]
+                (self.shares[2], read_coco_people(Path(self.coco), SIDE, photos=False, min_keypoints=7) if self.coco else []),
+                (self.shares[3], read_scenes(Path(self.scenes), SIDE, photos=False) if self.scenes else [])]
 
     def maker(self) -> Make:
         shapes = read_coco_shapes(Path(self.coco)) if self.coco else []

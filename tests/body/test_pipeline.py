@@ -46,6 +46,21 @@ def test_what_is_seen_is_certain_and_what_cannot_be_is_not() -> None:
     labels = np.full((256, 192), Label.OCCLUDER, np.uint8)
     labels[:50], labels[200:] = Label.PERSON, Label.CLEAR
     seen = Observation(labels, np.zeros((17, 3)), np.zeros(17, np.bool_))
-    body = assemble(np.full((2, 256, 192), 0.45, np.float32), np.zeros((2, 17, 32, 24), np.float32), seen, 4)
+    means, samples = np.full((2, 256, 192), 0.45, np.float32), np.full((2, 256, 192), 0.9, np.float32)
+    body = assemble(means, np.zeros((2, 17, 32, 24), np.float32), samples, seen, 4)
     assert (body.amodal[:50] == 1).all() and not body.amodal[200:].any() and (body.hypotheses[:, :50] == 1).all()
     assert body.uncertainty == pytest.approx(0.55, abs=0.01)
+    assert (body.hypotheses[:, 60:190] == np.float32(0.9)).all()
+
+
+def test_an_unknown_occluder_asks_for_the_best_whole_and_a_known_one_for_the_best_hidden_part() -> None:
+    unsure = np.zeros((2, 256, 192), np.float32)
+    unsure[:, 100:140] = 0.4
+    maps, joints = np.zeros((2, 17, 32, 24), np.float32), np.zeros((17, 3))
+    found = []
+    for label in (Label.OCCLUDER, Label.UNKNOWN):
+        labels = np.full((256, 192), label, np.uint8)
+        labels[:100] = Label.PERSON
+        body = assemble(unsure, maps, unsure, Observation(labels, joints, np.zeros(17, np.bool_)), 4)
+        found.append((body.amodal[100:140] > 0.5).mean())
+    assert found == [1.0, 0.0]
