@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deocc_aug.humans.bodies import REGIONS, BodyModel, body_model
+from deocc_aug.humans.bodies import REGIONS, BodyModel
 
 Array = NDArray[np.floating[Any]]
 
@@ -46,15 +46,10 @@ class Piece:
 
 
 @lru_cache(maxsize=1)
-def _skin_parts() -> NDArray[np.uint8]:
-    model = body_model()
+def skin_parts(model: BodyModel) -> NDArray[np.uint8]:
+    """(V,) index into :data:`PARTS` of every vertex of the skin."""
     names = [
         REGIONS[region] if REGIONS[region] in PARTS else ("left_" if side >= 0 else "right_") + REGIONS[region]
         for region, side in zip(model.regions, model.sides, strict=True)
     ]
     return np.array([PARTS.index(name) for name in names], dtype=np.uint8)
-
-
-def skin_parts(model: BodyModel) -> NDArray[np.uint8]:
-    """(V,) index into :data:`PARTS` of every vertex of the skin."""
-    return _skin_parts()
