@@ -10,6 +10,7 @@ from torch import Tensor
 from deocc_aug.body.codec import condition_channels, state_channels
 from deocc_aug.body.pipeline import BodyPipeline
 from deocc_aug.training.diffusion import DiffusionModule, small_unet
+from deocc_aug.training.stream import Stream
 
 
 class BodyModule(DiffusionModule):
@@ -41,6 +42,9 @@ class BodyModule(DiffusionModule):
             where = (weight[:, :cells] > 0.5) & first[:, None, None, None]
             guess, truth = (logits[:, :cells] > 0) & where, (target[:, :cells] > 0.5) & where
             self.log("hidden_iou", (guess & truth).sum() / (guess | truth).sum().clamp(min=1), prog_bar=True)
+            stream = getattr(self.trainer.datamodule, "stream", None)  # type: ignore[attr-defined]
+            if isinstance(stream, Stream):
+                stream.note(batch["who"][first], error[first, :cells].mean((1, 2, 3)))
         return mask + self.joint_weight * joints
 
     def export(self, folder: Path) -> None:

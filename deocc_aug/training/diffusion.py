@@ -49,6 +49,12 @@ class DiffusionModule(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
 
+    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: float | None = None,
+                                    gradient_clip_algorithm: str | None = None) -> None:
+        """Clips the gradients' norm; Lightning's own refuses fused optimizers beside bf16, which needs no unscaling."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def noisy(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         """`clean` (B, S, gh, gw) in [-1, 1] at random timesteps (B,), many of them the last."""
         count, last = len(clean), int(self.scheduler.config.num_train_timesteps) - 1
@@ -58,7 +64,7 @@ class DiffusionModule(pl.LightningModule):
 
     def predict(self, noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
         together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timesteps).sample
+        return self.unet(together, timesteps).sample.float()
 
     def export(self, folder: Path) -> None:
         """Writes the part as a preset holds it: fp16 safetensors and configs."""
