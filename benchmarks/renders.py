@@ -92,7 +92,8 @@ def _ingredients(coco: Path | None, wardrobe: Path | None) -> Ingredients:
     from deocc_aug.occluders.objects import even_numbered
 
     places = None if coco is None else Backgrounds.from_coco(coco, even_numbered)
-    return Ingredients(backgrounds=places, wardrobe=None if wardrobe is None else Wardrobe.from_makehuman(wardrobe), rate=0.0, company=0.0)
+    clothes = None if wardrobe is None else Wardrobe.from_makehuman(wardrobe)
+    return Ingredients(backgrounds=places, wardrobe=clothes, rate=0.0, company=0.0, cut=0.0)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
                         "this project keeps for evaluation")  # fmt: skip
     parser.add_argument("--wardrobe", type=Path, help="folder of MakeHuman's assets, worn beside the clothes of our own")
     parser.add_argument("--families", nargs="+", type=str, help="pose families to draw from, such as sit kneel; left out, all")
-    parser.add_argument("--rate", type=float, help="share of each person to hide, 0 to 0.8; left out, a drawn one")
+    parser.add_argument("--rate", type=float, help="share to hide of each person in the frame, 0 to 0.8; left out, a drawn one")
+    parser.add_argument("--cut", type=float, default=0.2, help="share of the scenes in which the frame cuts 5 to 45%% of the person off")
+    parser.add_argument("--bare", action="store_true", help="people in their skin and hair, without clothes")
     parser.add_argument("--vertices", action="store_true", help="write each body's vertices too")
     parser.add_argument("--sheet", type=int, default=SHEET, help="people on the contact sheet sheet.jpg, 0 for none")
     parser.add_argument("--benchmark", action="store_true", help="write nothing: make 128 people in memory and print how many a second")
@@ -71,7 +73,8 @@ def _recipe(config: Namespace) -> Recipe:
     except ValueError:
         raise ValueError(f"--size is {config.size!r}: pass height and width in pixels, such as 256,192") from None
     families = None if config.families is None else tuple(config.families)
-    return Recipe((height, width), config.backgrounds, config.coco, config.leave_out_even, config.wardrobe, families, config.rate)
+    return Recipe((height, width), config.backgrounds, config.coco, config.leave_out_even, config.wardrobe, families, config.rate,
+                  config.cut, not config.bare)  # fmt: skip
 
 
 def _write(recipe: Recipe, config: Namespace) -> int:

@@ -26,10 +26,12 @@ class Recipe:
         leave_out_even: leaves out the images of `coco` whose name is an even number.
         wardrobe: folder of MakeHuman's assets.
         families: pose families to draw from, None for all.
-        rate: share of each person to hide, None for a drawn one.
+        rate: share to hide of what the frame shows of each person, None for a drawn one.
+        cut: share of the scenes in which the frame cuts 5 to 45% of the person off.
+        clothed: False for people in their skin.
 
     Raises:
-        ValueError: a size under 32 pixels, an unknown family, a rate out of range, `leave_out_even` without `coco`.
+        ValueError: a size under 32 pixels, an unknown family, a rate or cut out of range, `leave_out_even` without `coco`.
     """
 
     size: tuple[int, int] = (256, 192)
@@ -39,6 +41,8 @@ class Recipe:
     wardrobe: Path | None = None
     families: tuple[str, ...] | None = None
     rate: float | None = None
+    cut: float = 0.2
+    clothed: bool = True
 
     def __post_init__(self) -> None:
         if min(self.size) < SMALLEST:
@@ -48,6 +52,8 @@ class Recipe:
             raise ValueError(f"families is {list(self.families or ())}: pass some of {', '.join(FAMILIES)}")
         if self.rate is not None and not 0 <= self.rate <= LARGEST_RATE:
             raise ValueError(f"rate is {self.rate}: pass the share of each person to hide, from 0 to {LARGEST_RATE}")
+        if not 0 <= self.cut <= 1:
+            raise ValueError(f"cut is {self.cut}: pass the share of the scenes whose person the frame cuts, from 0 to 1")
         if self.leave_out_even and self.coco is None:
             raise ValueError("leave_out_even is about the images of a COCO-format folder: pass coco too")
 
@@ -67,8 +73,8 @@ class Recipe:
         from deocc_aug.humans.scenes import Ingredients
         from deocc_aug.humans.wardrobe import Wardrobe
         from deocc_aug.occluders.backgrounds import Backgrounds
-        from deocc_aug.occluders.cutouts import even_numbered, read_cutouts
-        from deocc_aug.occluders.objects import none_left_out
+        from deocc_aug.occluders.cutouts import read_cutouts
+        from deocc_aug.occluders.objects import even_numbered, none_left_out
 
         leave_out = even_numbered if self.leave_out_even else none_left_out
         photos = () if self.backgrounds is None else Backgrounds.from_folder(self.backgrounds).photos
@@ -81,4 +87,6 @@ class Recipe:
             wardrobe=None if self.wardrobe is None else Wardrobe.from_makehuman(self.wardrobe),
             families=self.families,
             rate=self.rate,
+            cut=self.cut,
+            clothed=self.clothed,
         )

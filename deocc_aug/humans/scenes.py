@@ -16,62 +16,26 @@ from numpy.typing import NDArray
 from deocc_aug.humans.bodies import Bodies, sample_bodies
 from deocc_aug.humans.camera import Camera, View, sample_camera
 from deocc_aug.humans.lighting import sample_light
+from deocc_aug.humans.records import HIDDEN, OUT_OF_FRAME, SELF_HIDDEN, VISIBLE, Scene, frame_mask
 from deocc_aug.humans.render import Portrait, developed, draw, frame, together
 from deocc_aug.humans.tailor import dress
 from deocc_aug.humans.wardrobe import Wardrobe
-from deocc_aug.humans.wear import sample_outfit
+from deocc_aug.humans.wear import bare, sample_outfit
 from deocc_aug.occluders.backgrounds import Backgrounds
+from deocc_aug.occluders.border import cutting_frame
 from deocc_aug.occluders.cutouts import Cutout, cutout_of
 from deocc_aug.occluders.paste import draw_rate, occlude
 from deocc_aug.occluders.places import procedural
+
+__all__ = ["GROUP", "HIDDEN", "OUT_OF_FRAME", "SELF_HIDDEN", "VISIBLE", "Ingredients", "Scene", "facing", "make_scenes"]
 
 Array = NDArray[np.floating[Any]]
 
 GROUP = 16
 """People of one batch of bodies: scene i is person i % GROUP of group i // GROUP."""
 
-OUT_OF_FRAME, HIDDEN, SELF_HIDDEN, VISIBLE = range(4)
-"""What may be said of a joint."""
-
 _NEAREST = 1.0  # metres from the camera to the body's middle at least
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """One person in one picture, and the whole truth about them.
-
-    Attributes:
-        image, clean: (H,W,3) uint8 RGB with and without what is in front of the person; the same outside `occluder`.
-        amodal, occluder: (H,W) bool: the whole silhouette; where something is in front of it or of what is beside it.
-        parts, wear: (H,W) uint8 of the whole person, index into :data:`deocc_aug.humans.pieces.PARTS` and `WEAR`.
-        joints_px: (17,2) float32 COCO joints; `joints_state` (17,) uint8: OUT_OF_FRAME 0, HIDDEN 1 by the occluder,
-            SELF_HIDDEN 2 by the person's own body, VISIBLE 3.
-        joints_camera: (17,3), vertices_camera: (V,3) float32 metres, right, down and ahead of the camera.
-        view: the camera.
-        hidden_share: share of the silhouette that is in `occluder`, 0 to 0.85.
-        words: what a person who sees them would say: clothes, colours, hair, age group, build, facing, pose.
-        family: the pose family.
-    """
-
-    image: NDArray[np.uint8]
-    clean: NDArray[np.uint8]
-    amodal: NDArray[np.bool_]
-    occluder: NDArray[np.bool_]
-    parts: NDArray[np.uint8]
-    wear: NDArray[np.uint8]
-    joints_px: NDArray[np.float32]
-    joints_state: NDArray[np.uint8]
-    joints_camera: NDArray[np.float32]
-    vertices_camera: NDArray[np.float32]
-    view: View
-    hidden_share: float
-    words: dict[str, str]
-    family: str
-
-    @property
-    def visible(self) -> NDArray[np.bool_]:
-        """(H,W) bool: what is seen of the person."""
-        return np.asarray(self.amodal & ~self.occluder)
+_CUT_OFF = (0.05, 0.45)  # shares of the body that are beyond a frame that cuts it
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +43,9 @@ class Ingredients:
     """What scenes are made of.
 
     `size` (H,W) pixels; `backgrounds` None: procedural places alone; `cutouts` empty: drawn things alone; `wardrobe` None:
-    procedural clothes alone; `families` None: the prior's own shares; `rate` None: drawn (0 for one in five, else up to 0.8);
-    `company`: how often somebody else stands behind or beside the person.
+    procedural clothes alone; `families` None: the prior's own shares; `rate` of what the frame shows of the person is hidden, None:
+    drawn (0 for one in five, else up to 0.8); `company`: how often somebody else stands behind or beside the person; `cut`: how often the
+    frame cuts 5 to 45% of the person off; `clothed` False: people in their skin, with their hair.
     """
 
     size: tuple[int, int] = (256, 192)
@@ -90,6 +55,8 @@ class Ingredients:
     families: tuple[str, ...] | None = None
     rate: float | None = None
     company: float = 0.25
+    cut: float = 0.2
+    clothed: bool = True
 
 
 def make_scenes(seed: int, group: int, ingredients: Ingredients) -> Iterator[Scene]:
@@ -116,8 +83,10 @@ class _Sitting:
 
 def _portrait(bodies: Bodies, index: int, ingredients: Ingredients, rng: np.random.Generator) -> _Sitting:
     family, shape = bodies.families[index], bodies.shapes[index]
-    outfit = sample_outfit(shape, family, rng, ingredients.wardrobe)
-    pieces = dress(bodies, index, outfit, rng)
+    clothes_rng = np.random.default_rng(rng.integers(2**63))  # so that other clothes change nothing else
+    outfit = sample_outfit(shape, family, clothes_rng, ingredients.wardrobe)
+    outfit = outfit if ingredients.clothed else bare(outfit)
+    pieces = dress(bodies, index, outfit, clothes_rng)
     vertices = together(pieces)[0]
     camera = _far_enough(sample_camera(rng, lying=family == "lie"), vertices)
     view = frame(pieces, camera, ingredients.size, share=float(rng.uniform(0.55, 0.92)))
@@ -169,29 +138,39 @@ def _scene(bodies: Bodies, index: int, sittings: list[_Sitting], ingredients: In
         person = cutout_of(light, other.mask, "rendered", "person", side=max(ingredients.size))
         cutouts = [person] if rng.random() < 0.7 or not cutouts else [person, *cutouts[:: max(1, len(cutouts) // 6)]]
     rate = draw_rate(rng) if ingredients.rate is None else ingredients.rate
-    pasted = occlude(picture, portrait.mask, cutouts, rate, rng)
+    frame_xyxy = _photo_frame(portrait, ingredients.cut, np.random.default_rng(rng.integers(2**63)))
+    inside = frame_mask(frame_xyxy, ingredients.size)
+    pasted = occlude(picture, portrait.mask & inside, cutouts, rate, rng)
+    occluder = pasted.occluder & inside
     return Scene(
-        image=pasted.image,
+        image=pasted.image * inside[..., None],
         clean=pasted.clean,
         amodal=portrait.mask,
-        occluder=pasted.occluder,
+        occluder=occluder,
         parts=portrait.parts,
         wear=portrait.wear,
         joints_px=portrait.joints_px,
-        joints_state=_states(portrait, pasted.occluder),
+        joints_state=_states(portrait, occluder, frame_xyxy),
         joints_camera=portrait.joints_camera,
-        vertices_camera=portrait.vertices_camera,
+        frame_xyxy=frame_xyxy,
         view=portrait.view,
-        hidden_share=pasted.hidden_share,
         words=sitting.words,
         family=bodies.families[index],
+        vertices_camera=portrait.vertices_camera,
     )
 
 
-def _states(portrait: Portrait, occluder: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _photo_frame(portrait: Portrait, cut: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(4,) the part of the picture that the photo shows."""
+    rate = rng.uniform(*_CUT_OFF) if rng.random() < cut else 0.0
+    return np.array(cutting_frame(portrait.mask, rate, rng), np.int64)
+
+
+def _states(portrait: Portrait, occluder: NDArray[np.bool_], frame_xyxy: NDArray[np.int64]) -> NDArray[np.uint8]:
     height, width = occluder.shape
-    column, row = np.floor(portrait.joints_px).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+    at = np.floor(portrait.joints_px).astype(int)
+    inside = ((at >= frame_xyxy[:2]) & (at < frame_xyxy[2:])).all(axis=1)
+    column, row = at.T
     covered = occluder[row.clip(0, height - 1), column.clip(0, width - 1)]
     state = np.where(covered, HIDDEN, np.where(portrait.seen, VISIBLE, SELF_HIDDEN))
     return np.where(inside, state, OUT_OF_FRAME).astype(np.uint8)

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from deocc_aug.data.atomic import atomic_file, output_folder, write_json
 from deocc_aug.humans.recipe import Recipe
-from deocc_aug.humans.records import Record, files_of, record_of
+from deocc_aug.humans.records import Scene, files_of, scene_of
 
 if TYPE_CHECKING:
     from deocc_aug.humans.scenes import Ingredients
 
-__all__ = ["PER_SHARD", "Record", "count", "read_shard", "read_shards", "write_shards"]
+__all__ = ["PER_SHARD", "count", "read_shard", "read_shards", "write_shards"]
 
 PER_SHARD = 256
 MANIFEST = "scenes.json"
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)  # format 1 has neither frames nor the camera's centre
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def write_shards(out: Path, n: int, seed: int, recipe: Recipe, workers: int = 1,
     return to_do
 
 
-def read_shards(folder: Path) -> Iterator[Record]:
+def read_shards(folder: Path) -> Iterator[Scene]:
     """The scenes of a folder, in order.  A shard that is missing or damaged is named in a warning and passed over.
 
     Raises:
@@ -105,8 +106,8 @@ def read_shards(folder: Path) -> Iterator[Record]:
     for k in range(-(-manifest["n"] // manifest["per_shard"])):
         path = Path(folder) / _name(k)
         try:
-            for record in read_shard(path):
-                yield record
+            for scene in read_shard(path):
+                yield scene
                 read += 1
         except (OSError, ValueError) as error:
             warnings.warn(f"shard skipped: {error}", stacklevel=2)
@@ -114,7 +115,7 @@ def read_shards(folder: Path) -> Iterator[Record]:
         raise ValueError(f"{folder} has no shard that can be read: run the `deocc-aug synth` that made it once more")
 
 
-def read_shard(path: Path) -> Iterator[Record]:
+def read_shard(path: Path) -> Iterator[Scene]:
     """The scenes of one shard, in order.
 
     Raises:
@@ -125,14 +126,14 @@ def read_shard(path: Path) -> Iterator[Record]:
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                scene, _, ending = member.name.partition(".")
-                if files and scene != key:
-                    yield record_of(files)
+                name, _, ending = member.name.partition(".")
+                if files and name != key:
+                    yield scene_of(files)
                     files = {}
-                key, content = scene, tar.extractfile(member)
+                key, content = name, tar.extractfile(member)
                 files[ending] = b"" if content is None else content.read()
         if files:
-            yield record_of(files)
+            yield scene_of(files)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is not there: the run that makes it was interrupted or goes on; run it again") from None
     except (tarfile.TarError, ValueError) as error:
@@ -185,7 +186,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text("utf-8"))
-        if not content["format"] == FORMAT or content["n"] < 1 or content["per_shard"] < 1:
+        if content["format"] not in READABLE or content["n"] < 1 or content["per_shard"] < 1:
             raise ValueError(f"format {content['format']}, n {content['n']}, per_shard {content['per_shard']}")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is not there: pass a folder that `deocc-aug synth` wrote") from None

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deocc_aug.humans.bodies import REGIONS, Bodies, BodyModel, body_model
 from deocc_aug.humans.fabrics import Fabric, linear
 from deocc_aug.humans.hung import hang
-from deocc_aug.humans.loose_clothes import bag, hat, long_hair, scalp, skirt_rings
+from deocc_aug.humans.loose_clothes import bag, hat, long_hair, scalp
 from deocc_aug.humans.noise import smooth_noise
 from deocc_aug.humans.pieces import PARTS, WEAR, Piece, Seen, Surface, skin_parts
 from deocc_aug.humans.raster import vertex_normals
 from deocc_aug.humans.shoes import shoes
+from deocc_aug.humans.skirts import Cut, Tube, wrap
 from deocc_aug.humans.wear import Outfit, Top
 
 Array = NDArray[np.floating[Any]]
@@ -260,13 +260,15 @@ def _hanging(bodies: Bodies, index: int, outfit: Outfit, skin: Array, generator:
     """Skirt, coat tails, long hair, hat and bag."""
     pieces = []
     torso, head = PARTS.index("torso"), PARTS.index("head")
+    skirt: Tube | None = None
     if outfit.skirt is not None and not outfit.garment("suit"):
-        rings = skirt_rings(bodies, index, generator, outfit.skirt.loose, outfit.skirt.length, outfit.skirt.flare)
-        pieces.append(_tube(rings, outfit.skirt.fabric, "bottom", bodies, index, generator))
+        cut = Cut(_WAIST - 0.01, outfit.skirt.length, outfit.skirt.loose, outfit.skirt.flare)
+        skirt = wrap(bodies, index, cut, skin, generator)
+        pieces.append(_draped_cloth(skirt, outfit.skirt.fabric, "bottom", bodies, index, generator))
     if outfit.coat is not None and outfit.coat.name == "coat" and not outfit.garment("suit"):
-        loose = 0.012 + outfit.coat.thick + (0.0 if outfit.bottom is None else outfit.bottom.thick)
-        rings = skirt_rings(bodies, index, generator, loose, float(generator.uniform(0.3, 1.2)), float(generator.uniform(0, 0.05)))
-        pieces.append(_tube(rings, outfit.coat.fabric, "coat", bodies, index, generator))
+        cut = Cut(_WAIST - 0.01, float(generator.uniform(0.3, 1.2)), 0.012, float(generator.uniform(0, 0.05)))
+        tails = wrap(bodies, index, cut, skin, generator, None if skirt is None else skirt.vertices)
+        pieces.append(_draped_cloth(tails, outfit.coat.fabric, "coat", bodies, index, generator))
     roots = skin[scalp(bodies, index)[0]]
     if outfit.hair_style in ("long", "tail") and not outfit.garment("hair"):
         for hull in long_hair(bodies, index, generator, roots, tail=outfit.hair_style == "tail"):
@@ -316,50 +318,9 @@ def _hull(points: Array, part: int, surface: Surface, gloss: float) -> Piece:
     return Piece(points, faces, np.full(len(points), part, np.uint8), local, surface, gloss)
 
 
-_AROUND = 28
-
-
-def _tube(rings: list[Array], fabric: Fabric, wear: str, bodies: Bodies, index: int, generator: np.random.Generator) -> Piece:
-    """Cloth around rings of points (P,3), from the first to the last: each is hulled in its plane and walked around evenly."""
-    root = bodies.rotations[index, bodies.model.bones["root"]].astype(np.float64)
-    centres = np.stack([ring.mean(axis=0) for ring in rings])
-    waves, phase = int(generator.integers(5, 11)), generator.uniform(0, 2 * np.pi)
-    deep = generator.uniform(0, 0.07)
-    angles = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
-    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    vertices, values = [], []
-    for k, ring in enumerate(rings):
-        down = centres[min(k + 1, len(rings) - 1)] - centres[max(k - 1, 0)]
-        down /= max(float(np.linalg.norm(down)), 1e-9)
-        across = root[:, 0] - (root[:, 0] @ down) * down
-        across /= max(float(np.linalg.norm(across)), 1e-9)
-        plane = np.stack([across, np.cross(down, across)], axis=1)
-        radius = _hull_radius((ring - centres[k]) @ plane, directions)
-        radius = radius * (1 + deep * k / len(rings) * np.sin(waves * angles + phase))
-        vertices.append(centres[k] + radius[:, None] * directions @ plane.T)
-        height = float(np.linalg.norm(np.diff(centres[: k + 1], axis=0), axis=1).sum())
-        values.append(np.stack([angles * 0.16, np.full(_AROUND, -height)], axis=1))
-    here = np.arange(_AROUND)
-    there = (here + 1) % _AROUND
-    faces = []
-    for a in range(0, (len(rings) - 1) * _AROUND, _AROUND):
-        b = a + _AROUND
-        faces += [np.stack([a + here, b + here, a + there], axis=1), np.stack([a + there, b + here, b + there], axis=1)]
-    points = np.concatenate(vertices)
-    nearest = _nearest_part(bodies, index, points)
-    return Piece(points, np.concatenate(faces).astype(np.int32), nearest, np.concatenate(values), _cloth(fabric, wear, generator),
-                 fabric.gloss, both_sides=True)  # fmt: skip
-
-
-def _hull_radius(points: Array, directions: Array) -> Array:
-    """How far (A,) the hull of points (P,2) around the origin reaches in each direction (A,2)."""
-    outline = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
-    edges = np.roll(outline, -1, axis=0) - outline
-    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
-    offsets = np.einsum("ek,ek->e", normals, outline)
-    normals, offsets = normals * np.sign(offsets)[:, None], np.abs(offsets)
-    along = directions @ normals.T
-    return np.asarray(np.where(along > 1e-9, offsets / np.maximum(along, 1e-9), np.inf).min(axis=1))
+def _draped_cloth(tube: Tube, fabric: Fabric, wear: str, bodies: Bodies, index: int, generator: np.random.Generator) -> Piece:
+    parts = _nearest_part(bodies, index, tube.vertices)
+    return Piece(tube.vertices, tube.faces, parts, tube.values, _cloth(fabric, wear, generator), fabric.gloss, both_sides=True)
 
 
 def _nearest_part(bodies: Bodies, index: int, points: Array) -> NDArray[np.uint8]:

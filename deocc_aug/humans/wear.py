@@ -173,6 +173,12 @@ def sample_outfit(shape: Shape, family: str, generator: np.random.Generator, war
     return outfit if wardrobe is None else _from_wardrobe(outfit, wardrobe, female, rng)
 
 
+def bare(outfit: Outfit) -> Outfit:
+    """The same person in their skin, with their hair and beard."""
+    hair = tuple(garment for garment in outfit.garments if garment.kind == "hair")
+    return replace(outfit, top=None, bottom=None, skirt=None, coat=None, shoes=None, boots=0.0, hat=None, bag=None, garments=hair)
+
+
 _USED = 0.5  # how often what a wardrobe has is worn
 
 

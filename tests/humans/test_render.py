@@ -97,6 +97,18 @@ def test_a_skirt_hides_the_thighs_it_covers(bodies: Bodies) -> None:
     assert skirted.mask.sum() > legs.mask.sum()
 
 
+@pytest.mark.parametrize("family", ["walk", "run"])
+def test_no_leg_pokes_through_a_skirt(family: str) -> None:
+    bodies = sample_bodies(4, np.random.default_rng(5), [family])
+    worn = outfit(bottom=None, skirt=Skirt("skirt", 0.95, 0.02, 0.08, plain("green", (58, 112, 66))))
+    thighs = skin = 0
+    for index, yaw in ((0, 30.0), (1, 30.0), (2, 180.0), (3, 180.0)):
+        made = drawn(bodies, index, worn, Camera(yaw, 15.0, 0.0, 5.0))
+        thigh = np.isin(made.parts, [PARTS.index("left_thigh"), PARTS.index("right_thigh")])
+        thighs, skin = thighs + int(thigh.sum()), skin + int((thigh & (made.wear == WEAR.index("skin"))).sum())
+    assert skin < 0.05 * thighs  # knees beneath the hem
+
+
 def test_a_joint_behind_the_trunk_is_not_seen() -> None:
     bodies = sample_bodies(3, np.random.default_rng(1), ["stand"])
     front, back = (drawn(bodies, 0, outfit(), Camera(yaw, 0.0, 0.0, 4.0)) for yaw in (0.0, 180.0))

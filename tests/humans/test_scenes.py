@@ -33,8 +33,10 @@ def scenes() -> list[Scene]:
 def test_only_occluders_tell_the_two_pictures_apart(scenes: list[Scene]) -> None:
     assert len(scenes) == 2 * GROUP
     for scene in scenes:
+        frame = scene.in_frame
         assert scene.image.shape == scene.clean.shape == (128, 96, 3) and scene.image.dtype == np.uint8
-        assert np.array_equal(scene.image[~scene.occluder], scene.clean[~scene.occluder])
+        assert np.array_equal(scene.image[~scene.occluder & frame], scene.clean[~scene.occluder & frame])
+        assert not scene.image[~frame].any() and not scene.occluder[~frame].any() and scene.clean[~frame].any() == (not frame.all())
         assert np.array_equal(scene.amodal, scene.parts > 0) and np.array_equal(scene.amodal, scene.wear > 0)
         assert scene.hidden_share == pytest.approx((scene.occluder & scene.amodal).sum() / scene.amodal.sum())
 
@@ -49,13 +51,40 @@ def test_joints_say_what_hides_them(scenes: list[Scene]) -> None:
     assert {HIDDEN, SELF_HIDDEN, VISIBLE} <= set(states.tolist())
     for scene in scenes:
         for (x, y), state in zip(scene.joints_px, scene.joints_state, strict=True):
-            inside = 0 <= x < 96 and 0 <= y < 128
+            x0, y0, x1, y1 = scene.frame_xyxy
+            inside = x0 <= x < x1 and y0 <= y < y1
             assert inside == (state != OUT_OF_FRAME)
             if inside:
                 assert bool(scene.occluder[int(y), int(x)]) == (state == HIDDEN)
         seen = scene.joints_camera[:, :2] / scene.joints_camera[:, 2:] * scene.view.focal_px + scene.view.middle_px
         assert np.allclose(seen, scene.joints_px, atol=0.05)
         assert (scene.joints_camera[:, 2] > 0.2).all()
+
+
+def test_one_frame_in_five_cuts_its_person_and_all_is_known_beyond_it(scenes: list[Scene]) -> None:
+    cut = [scene for scene in scenes if scene.cut_share]
+    assert 1 <= len(cut) <= len(scenes) / 2
+    for scene in cut:
+        assert 0.03 < scene.cut_share < 0.47
+        assert scene.cut_share == pytest.approx((scene.amodal & ~scene.in_frame).sum() / scene.amodal.sum())
+        assert (scene.parts[~scene.in_frame] > 0).any() and not (scene.visible & ~scene.in_frame).any()
+        assert scene.cut_share + scene.hidden_share + scene.visible.sum() / scene.amodal.sum() == pytest.approx(1)
+    assert any((scene.joints_in_picture & (scene.joints_state == OUT_OF_FRAME)).any() for scene in cut)
+    assert all(np.array_equal(scene.frame_xyxy, (0, 0, 96, 128)) for scene in scenes if not scene.cut_share)
+
+
+def test_neither_frames_nor_clothes_change_who_is_there() -> None:
+    usual, cut, bare = (list(make_scenes(5, 0, replace(SMALL, rate=0.3, company=0.0, **more)))  # type: ignore[arg-type]
+                        for more in ({"cut": 0.0}, {"cut": 1.0}, {"cut": 0.0, "clothed": False}))  # fmt: skip
+    for one, other, naked in zip(usual, cut, bare, strict=True):
+        assert np.array_equal(one.amodal, other.amodal) and one.words == other.words and not one.cut_share and other.cut_share > 0.03
+        assert abs(other.hidden_share - 0.3 * (1 - other.cut_share)) < 0.08
+        assert set(np.unique(naked.wear)) <= {0, WEAR.index("skin"), WEAR.index("hair")}
+        assert "top" not in naked.words and one.words["pose"] == naked.words["pose"]
+        assert (one.view.camera.yaw, one.view.camera.pitch) == (naked.view.camera.yaw, naked.view.camera.pitch)
+        assert (naked.joints_state != OUT_OF_FRAME).all()
+    sizes = [(one.amodal.sum(), naked.amodal.sum()) for one, naked in zip(usual, bare, strict=True)]
+    assert np.mean([naked < clothed for clothed, naked in sizes]) > 0.6
 
 
 def test_the_same_seed_and_group_give_the_same_bytes(scenes: list[Scene]) -> None:
@@ -67,7 +96,7 @@ def test_the_same_seed_and_group_give_the_same_bytes(scenes: list[Scene]) -> Non
 
 
 def test_a_wanted_rate_and_family_are_kept() -> None:
-    for scene in make_scenes(0, 0, replace(SMALL, rate=0.4, families=("sit",))):
+    for scene in make_scenes(0, 0, replace(SMALL, rate=0.4, families=("sit",), cut=0.0)):
         assert scene.family == scene.words["pose"] == "sit"
         assert abs(scene.hidden_share - 0.4) < 0.08  # a small picture's pixels are large shares
 

@@ -25,7 +25,7 @@ from deocc_aug.data.atomic import write_png
 from deocc_aug.humans.crew import hired
 from deocc_aug.humans.fixed_set import fixed_set
 from deocc_aug.humans.recipe import Recipe
-from deocc_aug.humans.records import files_of, record_of
+from deocc_aug.humans.records import files_of, scene_of
 from deocc_aug.humans.scenes import Ingredients, Scene, make_scenes
 from deocc_aug.humans.scenes_sheet import scenes_sheet
 from deocc_aug.humans.shards import count, read_shard, read_shards, write_shards
@@ -71,17 +71,22 @@ def test_what_a_killed_run_left_is_swept_and_a_larger_n_makes_the_cut_shard_anew
 
 def test_what_goes_in_comes_out(scenes: list[Scene]) -> None:
     for scene in scenes[:6]:
-        record = record_of(files_of(scene, vertices=True))
-        for name in ("amodal", "occluder", "parts", "wear", "joints_px", "joints_state", "joints_camera"):
+        record = scene_of(files_of(scene, vertices=True))
+        for name in ("amodal", "occluder", "parts", "wear", "joints_px", "joints_state", "joints_camera", "frame_xyxy"):
             given, got = getattr(scene, name), getattr(record, name)
             assert got.dtype == given.dtype and np.array_equal(got, given), name
+        assert not record.image[~scene.in_frame].any()
         for name in ("image", "clean"):
             assert np.abs(getattr(scene, name).astype(int) - getattr(record, name)).mean() < 4
-        assert (record.hidden_share, record.words, record.family) == (scene.hidden_share, scene.words, scene.family)
-        assert record.vertices_camera is not None
+        assert (record.hidden_share, record.cut_share, record.words, record.family) == (
+            scene.hidden_share, scene.cut_share, scene.words, scene.family)  # fmt: skip
+        assert record.view.camera == scene.view.camera and np.array_equal(record.view.centre, scene.view.centre)
+        assert record.vertices_camera is not None and scene.vertices_camera is not None
         assert np.array_equal(record.vertices_camera, scene.vertices_camera.astype(np.float16))
-        seen = record.joints_camera[:, :2] / record.joints_camera[:, 2:] * record.camera["focal_px"] + record.camera["middle_px"]
+        seen = record.joints_camera[:, :2] / record.joints_camera[:, 2:] * record.view.focal_px + record.view.middle_px
         assert np.abs(seen - record.joints_px).max() < 0.01
+    with pytest.raises(ValueError, match="has no vertices_camera"):
+        files_of(scene_of(files_of(scenes[0], vertices=False)), vertices=True)
 
 
 def test_a_shard_holds_the_scenes_of_its_seed(written: Path, scenes: list[Scene]) -> None:
@@ -112,6 +117,26 @@ def test_other_settings_are_refused_and_say_what_differs(written: Path) -> None:
     assert _bytes(written) == before
 
 
+def test_a_folder_of_format_1_is_read_and_not_added_to(scenes: list[Scene], tmp_path: Path) -> None:
+    files = files_of(next(scene for scene in scenes if not scene.cut_share), vertices=False)
+    person = json.loads(files["person.json"])
+    del person["frame_xyxy"], person["cut_share"], person["camera"]["centre"]
+    files["person.json"] = json.dumps(person).encode()
+    with tarfile.open(tmp_path / "scenes-000000.tar", "w") as tar:
+        for ending, content in files.items():
+            member = tarfile.TarInfo(f"00000000.{ending}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    (tmp_path / "scenes.json").write_text(json.dumps({"format": 1, "n": 1, "per_shard": 16, "seed": 0}))
+    scene = next(read_shards(tmp_path))
+    assert scene.in_frame.all() and scene.cut_share == 0 and np.isnan(scene.view.centre).all()
+    with pytest.raises(ValueError, match="format is 1 there and 2 now"):
+        write_shards(tmp_path, 16, 0, SMALL, per_shard=16)
+    (tmp_path / "scenes.json").write_text(json.dumps({"format": 3, "n": 1, "per_shard": 16}))
+    with pytest.raises(ValueError, match="format 3"):
+        next(read_shards(tmp_path))
+
+
 def test_a_damaged_shard_is_named_and_passed_over(written: Path, tmp_path: Path) -> None:
     folder = tmp_path / "people"
     shutil.copytree(written, folder)
@@ -136,13 +161,14 @@ def test_a_scene_without_one_of_its_files_is_damage(tmp_path: Path, scenes: list
         list(read_shard(tmp_path / "scenes.tar"))
 
 
-def test_the_sheet_changes_nothing_but_the_outline_of_what_is_hidden(scenes: list[Scene]) -> None:
-    records = [record_of(files_of(scene, vertices=False)) for scene in scenes[:9]]
+def test_the_sheet_changes_nothing_but_the_outline_of_what_is_not_seen(scenes: list[Scene]) -> None:
+    cut = next(scene for scene in scenes if scene.cut_share)
+    records = [scene_of(files_of(scene, vertices=False)) for scene in [cut, *scenes[:8]]]
     sheet = scenes_sheet(records)
     assert sheet.shape == (2 * 100 + 4, 8 * 76 + 4, 3)
     tile, record = sheet[4:100, 4:76], records[0]
-    assert np.array_equal(tile[~record.occluder], record.image[~record.occluder])
-    assert not (tile != record.image).any(axis=2)[~(record.amodal & record.occluder)].any()
+    changed = (tile != record.image).any(axis=2)
+    assert not changed[record.visible | ~record.amodal].any() and changed[~record.in_frame].any()
 
 
 @dataclass(frozen=True)
@@ -172,6 +198,7 @@ def test_a_worker_that_fails_or_is_killed_ends_the_work() -> None:
     (["--n", "4", "--out", "{out}", "--size", "16,12"], "at least 32 pixels"),
     (["--n", "4", "--out", "{out}", "--families", "sit", "swim"], "pass some of stand"),
     (["--n", "4", "--out", "{out}", "--rate", "0.9"], "rate is 0.9"),
+    (["--n", "4", "--out", "{out}", "--cut", "1.5"], "cut is 1.5"),
     (["--n", "4", "--out", "{out}", "--leave-out-even"], "pass coco too"),
     (["--benchmark", "--n", "4"], "--benchmark writes nothing"),
 ])  # fmt: skip
@@ -212,13 +239,15 @@ def test_the_command_writes_shards_and_a_sheet_and_names_what_it_skips(tmp_path:
     (tmp_path / "photos").mkdir()
     write_png(tmp_path / "photos" / "wall.png", np.full((120, 90, 3), 140, np.uint8))
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
-    arguments = ["synth", "--n", "3", "--out", f"{tmp_path}/out", "--size", "64,48", "--backgrounds", f"{tmp_path}/photos", "--rate", "0.5"]
+    arguments = ["synth", "--n", "3", "--out", f"{tmp_path}/out", "--size", "64,48", "--backgrounds", f"{tmp_path}/photos", "--rate", "0.5",
+                 "--cut", "1", "--bare"]  # fmt: skip
     assert main(arguments) == 0
     printed = capsys.readouterr()
     assert "broken.jpg" in printed.err and "people/s" in printed.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scenes-000000.tar", "scenes.json", "sheet.jpg"]
     assert json.loads((tmp_path / "out" / "scenes.json").read_text())["found"]["backgrounds"] == 1
-    assert all(abs(record.hidden_share - 0.5) < 0.1 for record in read_shards(tmp_path / "out"))
+    for record in read_shards(tmp_path / "out"):
+        assert record.cut_share > 0.03 and abs(record.hidden_share - 0.5 * (1 - record.cut_share)) < 0.1 and "top" not in record.words
     assert main(arguments) == 0
     assert "people/s" not in capsys.readouterr().out
 
