@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from deocc_aug.appearance.pipeline import AppearancePipeline
     from deocc_aug.body.pipeline import BodyPipeline
+    from deocc_aug.observe.protocol import Observer
 
 FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
 LOOKS = 2  # times the canvas is placed again around the completed body
@@ -44,19 +45,21 @@ class Deoccluder:
         preset: its manifest.
         body: stage 1.
         appearance: stage 2.
+        observer: finds what is seen of a person of whom the caller gave no visible mask; None refuses such people.
     """
 
-    def __init__(self, preset: Preset, body: BodyPipeline, appearance: AppearancePipeline) -> None:
-        self.preset, self.body, self.appearance = preset, body, appearance
+    def __init__(self, preset: Preset, body: BodyPipeline, appearance: AppearancePipeline, observer: Observer | None = None) -> None:
+        self.preset, self.body, self.appearance, self.observer = preset, body, appearance, observer
 
     @classmethod
     def from_pretrained(cls, preset: str | Path = "compact", *, device: str | torch.device | None = None,
-                        dtype: torch.dtype | None = None) -> Deoccluder:
+                        dtype: torch.dtype | None = None, observer: Observer | None = None) -> Deoccluder:
         """Loads a preset: "compact" (inside the package) or a folder with the same layout.
 
         Args:
             device: where the nets run; the CPU by default.
             dtype: of the nets; float32 by default.
+            observer: for people without a visible mask (see `deocc_aug.observe.protocol.Observer`).
 
         Raises:
             ValueError: no such preset, or one of its files is not the one that its manifest names.
@@ -74,7 +77,7 @@ class Deoccluder:
             appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
         for part in (body, appearance):
             part.unet.eval().to(memory_format=torch.channels_last)
-        return cls(manifest, body, appearance)
+        return cls(manifest, body, appearance, observer)
 
     def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
         """Writes this preset's parts and a manifest into a folder that `from_pretrained` reads."""
@@ -91,7 +94,7 @@ class Deoccluder:
 
         Args:
             image: (H, W, 3) uint8 RGB; kept by reference, never written to.
-            person: what is known about them; their visible mask must be.
+            person: what is known about them; without a visible mask there must be an observer.
             seed: the result depends on pixels, person, seed and options alone.
             options: what differs from the preset's defaults.
 
@@ -103,6 +106,11 @@ class Deoccluder:
         check_person(person, image)
         resolved = (options or Options()).filled(self.preset.defaults)
         seconds: dict[str, float] = {}
+        if person.visible_mask is None and self.observer is not None:
+            with timed(seconds, "observe"):
+                person = self.observer(image, person)
+            check_person(person, image)
+        check_visible(person)
 
         with timed(seconds, "cut"):                                                     # 1 cut
             canvas = cut(image, place(wide_look(person), self.preset.canvas), self.preset.canvas)      # (h, w, 3)
@@ -169,10 +177,11 @@ class Deoccluder:
                   options: Resolved) -> tuple[Canvas, Observation, Body]:
         """Stage 1, the canvas placed again around its own answer; ends with the body on the last canvas."""
         size = self.preset.canvas
+        # where the silhouette is given, what hides the person has their label, so the colours under it are not theirs
         seer = person if person.amodal_mask is None else whole_person(person, image)
         for _ in range(LOOKS):
             looked = observation if seer is person else observe(canvas, seer)
-            body = self.body(looked, steps=1, hypotheses=1, generator=generator_for(seed, "look"))
+            body = self.body(looked, canvas.image if seer is person else None, steps=1, hypotheses=1, generator=generator_for(seed, "look"))
             box = box_of(body.amodal > 0.5)
             if box is None:
                 break
@@ -180,7 +189,8 @@ class Deoccluder:
             canvas = cut(image, place(around(in_image), size), size)
             observation = observe(canvas, person)
         looked = observation if seer is person else observe(canvas, seer)
-        body = self.body(looked, steps=options.body_steps, hypotheses=options.hypotheses, generator=generator_for(seed, "body"))
+        body = self.body(looked, canvas.image if seer is person else None, steps=options.body_steps, hypotheses=options.hypotheses,
+                         generator=generator_for(seed, "body"))
         if person.amodal_mask is not None:
             amodal = resample_mask(person.amodal_mask, canvas.image_to_canvas, size)
             body = replace(body, amodal=amodal, hypotheses=np.broadcast_to(amodal, body.hypotheses.shape), uncertainty=0.0)
@@ -204,7 +214,7 @@ def whole_person(person: Person, image: Image) -> Person:
 
 
 def check_person(person: Person, image: Image) -> None:
-    """Raises ValueError where a person does not fit the image or cannot be completed."""
+    """Raises ValueError where a person does not fit the image."""
     height, width = image.shape[:2]
     for name in ("visible_mask", "occluder_mask", "amodal_mask"):
         mask = getattr(person, name)
@@ -214,12 +224,17 @@ def check_person(person: Person, image: Image) -> None:
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
         raise ValueError(f"box_xyxy {person.box_xyxy.tolist()} lies outside the image, which is {width} wide and {height} high: "
                          "pass (x0, y0, x1, y1) in this image's pixels")
+
+
+def check_visible(person: Person) -> None:
+    """Raises ValueError where nothing, or too little, is seen of a person."""
     if person.visible_mask is None:
         raise ValueError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the person "
-                         "is seen; the compact preset has no observer yet that could find them from the box alone")
+                         "is seen, or an observer that finds them (from_pretrained(..., observer=...)); the compact preset has none yet")
     visible = box_of(person.visible_mask)
     if visible is None:
         raise ValueError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")
+    x0, y0, x1, y1 = person.box_xyxy
     longer = max(x1 - x0, y1 - y0, *(visible[2:] - visible[:2]))
     if longer < MIN_PERSON_PX:
         raise ValueError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
@@ -242,7 +257,7 @@ def no_loading_bars() -> Iterator[None]:
 
 @contextmanager
 def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Notes the wall time of a step."""
+    """Adds up the wall time of a step."""
     start = time.perf_counter()
     yield
-    seconds[step] = time.perf_counter() - start
+    seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start

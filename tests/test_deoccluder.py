@@ -13,6 +13,7 @@ from pictures import Picture, draw
 from presets import write_tiny_preset
 
 from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts
+from deocc_aug.observe.protocol import told
 from deocc_aug.types import Label
 
 
@@ -207,6 +208,34 @@ def test_a_bad_person_is_refused_with_what_to_do(deoccluder: Deoccluder, picture
     arguments = {"box_xyxy": picture.box_xyxy, "visible_mask": picture.visible_mask, **change(picture)}
     with pytest.raises(ValueError, match=message):
         deoccluder(picture.image, Person(**arguments))
+
+
+def test_an_observer_is_asked_where_the_visible_mask_is_missing(preset: Path, picture: Picture) -> None:
+    asked = []
+
+    def observer(image: np.ndarray, person: Person) -> Person:
+        asked.append(person)
+        return told(person, picture.visible_mask, picture.occluder_mask)
+
+    seeing = Deoccluder.from_pretrained(preset, observer=observer)
+    box_alone = Person(picture.box_xyxy)
+    assert same(seeing(picture.image, box_alone), seeing(picture.image, picture.person()))
+    assert asked == [box_alone]
+
+
+def test_an_observer_with_a_mask_of_another_size_is_refused(preset: Path, picture: Picture) -> None:
+    seeing = Deoccluder.from_pretrained(preset, observer=lambda image, person: told(person, np.ones((30, 22), np.bool_)))
+    with pytest.raises(ValueError, match=r"visible_mask is \(30, 22\) but the image is \(300, 220\)"):
+        seeing(picture.image, Person(picture.box_xyxy))
+
+
+def test_colours_under_an_occluder_are_not_taken_for_the_persons(deoccluder: Deoccluder, picture: Picture) -> None:
+    person = replace(picture.person(), amodal_mask=picture.amodal_mask)
+    repainted = picture.image.copy()
+    inner = cv2.erode(picture.occluder_mask.view(np.uint8), np.ones((13, 13), np.uint8)) > 0  # its very edge is blended with its neighbours
+    repainted[inner] = 255 - repainted[inner]
+    for who in (picture.person(), person):
+        assert (deoccluder(picture.image, who).joints == deoccluder(repainted, who).joints).all()
 
 
 def test_a_tiny_person_is_refused(deoccluder: Deoccluder) -> None:

@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deocc_aug.patches import JOINT_SIGMA, SHRINK, from_patches, heatmaps, shrink, to_patches
-from deocc_aug.types import JOINTS, Joints, Label
+from deocc_aug.types import JOINTS, Image, Joints, Label
 
 PLANES = (Label.PERSON, Label.CLEAR, Label.OCCLUDER, Label.OUTSIDE)
+COLOUR_CELLS = 2  # a patch's colours are those of this many cells a side
 
 
 def condition_channels(patch: int) -> int:
-    return len(PLANES) * patch**2 + JOINTS
+    return len(PLANES) * patch**2 + JOINTS + 3 * COLOUR_CELLS**2
 
 
 def state_channels(patch: int) -> int:
@@ -40,11 +41,20 @@ def joints_from_heatmaps(maps: Float[np.ndarray, "17 gh gw"], cell: int) -> Join
     return out
 
 
-def encode_observation(labels: UInt8[np.ndarray, "h w"], joints: Joints, patch: int) -> Float[np.ndarray, "k gh gw"]:
-    """The condition (4 * patch^2 + 17, gh, gw) float32 of one observed person; masks in [0, 1]."""
+def encode_observation(labels: UInt8[np.ndarray, "h w"], joints: Joints, image: Image | None, patch: int) -> Float[np.ndarray, "k gh gw"]:
+    """The condition (4 * patch^2 + 17 + 12, gh, gw) float32 of one observed person; masks in [0, 1], colours in [-1, 1].
+
+    `image` (h, w, 3) uint8 RGB: the canvas, of which only the person's pixels are looked at; None where colours are not known.
+    """
     planes = np.stack([shrink((labels == label).astype(np.float32)) for label in PLANES])
     cells = to_patches(planes, patch)
-    return np.concatenate([cells, heatmaps(joints, patch * SHRINK, (cells.shape[1], cells.shape[2]))])
+    grid = cells.shape[1], cells.shape[2]
+    colours = np.zeros((3 * COLOUR_CELLS**2, *grid), np.float32)
+    if image is not None:
+        seen = (image.astype(np.float32) / 127.5 - 1) * (labels == Label.PERSON)[..., None]
+        small = cv2.resize(seen, (grid[1] * COLOUR_CELLS, grid[0] * COLOUR_CELLS), interpolation=cv2.INTER_AREA)
+        colours = to_patches(np.moveaxis(small, 2, 0), COLOUR_CELLS)
+    return np.concatenate([cells, heatmaps(joints, patch * SHRINK, grid), colours])
 
 
 def encode_body(amodal: Float[np.ndarray, "h w"], joints: Joints, patch: int) -> Float[np.ndarray, "k gh gw"]:

@@ -9,13 +9,13 @@ from torch import Tensor
 from deocc_aug.body.codec import condition_channels, decode_body, encode_observation, joints_from_heatmaps, state_channels
 from deocc_aug.patch_pipeline import PatchPipeline
 from deocc_aug.patches import SHRINK
-from deocc_aug.types import MIRRORED, Body, Joints, Label, Observation
+from deocc_aug.types import MIRRORED, Body, Image, Joints, Label, Observation
 
 
 class BodyPipeline(PatchPipeline):
     """Completes silhouette and joints together (Noh & Chang, stage 1, with the joints produced rather than asked for).
 
-    The UNet sees noisy body (amodal mask patches, joint heatmaps) and observation side by side and predicts the clean
+    The UNet sees noisy body (amodal mask patches, joint heatmaps), observation and the person's colours side by side and predicts the clean
     body's logits, so one step is the regression answer and more steps sharpen and diversify.  Silhouette and joints are
     those of the first step, averaged; the hypotheses are the samples that the last step ends in.
     """
@@ -25,18 +25,20 @@ class BodyPipeline(PatchPipeline):
         return state_channels(patch), condition_channels(patch)
 
     @torch.inference_mode()
-    def __call__(self, observation: Observation, *, steps: int, hypotheses: int, generator: torch.Generator) -> Body:
+    def __call__(self, observation: Observation, image: Image | None, *, steps: int, hypotheses: int, generator: torch.Generator) -> Body:
         """Completes one observed person; every other hypothesis looks at them in the mirror, where the net errs differently.
 
         Args:
             observation: labels and known joints on a canvas.
+            image: the canvas (h, w, 3) uint8 RGB, of which only the person's pixels are looked at; None to leave them out.
             steps: diffusion steps, at least 1.
             hypotheses: K completions, sampled in one batch.
             generator: CPU generator the noise is drawn from (the same noise on every device).
         """
         patch = int(self.config.patch)
-        seen = encode_observation(observation.labels, observation.joints, patch)
-        turned = encode_observation(observation.labels[:, ::-1], mirrored(observation.joints, observation.labels.shape[1]), patch)
+        seen = encode_observation(observation.labels, observation.joints, image, patch)
+        turned = encode_observation(observation.labels[:, ::-1], mirrored(observation.joints, observation.labels.shape[1]),
+                                    None if image is None else image[:, ::-1], patch)
         sides = np.stack([turned if k % 2 else seen for k in range(hypotheses)])
         condition = torch.from_numpy(sides).to(self.device, self.unet.dtype)                    # (K, C, gh, gw)
         noise = torch.randn((hypotheses, state_channels(patch), *condition.shape[2:]), generator=generator)

@@ -8,7 +8,7 @@ from deocc_aug.commands import Command
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-PARTS = {"body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels"}
+PARTS = {"observer": "what is seen of a person, from a box", "body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -16,8 +16,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
     from deocc_aug.training.appearance_module import AppearanceModule
     from deocc_aug.training.body_data import BodyData
     from deocc_aug.training.body_module import BodyModule
+    from deocc_aug.training.observer_data import ObserverData
+    from deocc_aug.training.observer_module import ObserverModule
 
-    classes = {"body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData)}
+    classes = {"observer": (ObserverModule, ObserverData), "body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData)}
     parts = parser.add_subcommands(dest="part")
     for part, (module, data) in classes.items():
         parts.add_subcommand(part, _part_parser(type(parser), module, data), help=PARTS[part])
@@ -54,4 +56,4 @@ def _run(config: Namespace) -> int:
     return 0
 
 
-train = Command("train a learned part: body or appearance", _add_arguments, _run)
+train = Command("train a learned part: observer, body or appearance", _add_arguments, _run)

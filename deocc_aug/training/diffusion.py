@@ -26,25 +26,23 @@ def clean_scheduler() -> DDIMScheduler:
                          clip_sample=True, rescale_betas_zero_snr=True)
 
 
-class DiffusionModule(pl.LightningModule):
-    """Predicts a clean state from a noisy one and a condition; a subclass says what the loss is.
+class PartModule(pl.LightningModule):
+    """A learned part in training; a subclass says what the loss is and how the part is written.
 
     The learning rate warms up and follows a cosine down to `final` of itself over the run's budget: steps or time, whichever
     of the trainer's `max_steps` and `max_time` is nearer its end.
 
     Args:
-        unet: the net, (B, state + condition, gh, gw) -> (B, state, gh, gw).
+        unet: the net.
         learning_rate: its highest value.
         warm_up: steps until then.
         final: the last learning rate as a share of the highest.
-        pure_noise: share of examples that start from pure noise, so that one step is a good answer.
     """
 
-    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
+    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float) -> None:
         super().__init__()
         self.unet = unet.to(memory_format=torch.channels_last)
-        self.scheduler = clean_scheduler()
-        self.learning_rate, self.warm_up, self.final, self.pure_noise = learning_rate, warm_up, final, pure_noise
+        self.learning_rate, self.warm_up, self.final = learning_rate, warm_up, final
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
@@ -54,17 +52,6 @@ class DiffusionModule(pl.LightningModule):
         """Clips the gradients' norm; Lightning's own refuses fused optimizers beside bf16, which needs no unscaling."""
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
-
-    def noisy(self, clean: Tensor) -> tuple[Tensor, Tensor]:
-        """`clean` (B, S, gh, gw) in [-1, 1] at random timesteps (B,), many of them the last."""
-        count, last = len(clean), int(self.scheduler.config.num_train_timesteps) - 1
-        timesteps = torch.randint(0, last + 1, (count,), device=clean.device)
-        timesteps[torch.rand(count, device=clean.device) < self.pure_noise] = last
-        return self.scheduler.add_noise(clean, torch.randn_like(clean), timesteps), timesteps
-
-    def predict(self, noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
-        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timesteps).sample.float()
 
     def export(self, folder: Path) -> None:
         """Writes the part as a preset holds it: fp16 safetensors and configs."""
@@ -86,3 +73,27 @@ class DiffusionModule(pl.LightningModule):
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = rate
         self.log("learning_rate", rate, prog_bar=True)
+
+
+class DiffusionModule(PartModule):
+    """Predicts a clean state from a noisy one and a condition.
+
+    Args:
+        unet: the net, (B, state + condition, gh, gw) -> (B, state, gh, gw).
+        pure_noise: share of examples that start from pure noise, so that one step is a good answer.
+    """
+
+    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
+        super().__init__(unet, learning_rate, warm_up, final)
+        self.scheduler, self.pure_noise = clean_scheduler(), pure_noise
+
+    def noisy(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """`clean` (B, S, gh, gw) in [-1, 1] at random timesteps (B,), many of them the last."""
+        count, last = len(clean), int(self.scheduler.config.num_train_timesteps) - 1
+        timesteps = torch.randint(0, last + 1, (count,), device=clean.device)
+        timesteps[torch.rand(count, device=clean.device) < self.pure_noise] = last
+        return self.scheduler.add_noise(clean, torch.randn_like(clean), timesteps), timesteps
+
+    def predict(self, noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
+        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
+        return self.unet(together, timesteps).sample.float()

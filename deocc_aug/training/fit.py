@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from pytorch_lightning.loggers import CSVLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from deocc_aug.training.diffusion import DiffusionModule
+from deocc_aug.training.diffusion import PartModule
 
 CHECKPOINT = "last.ckpt"
 
@@ -25,7 +25,7 @@ class EMA(WeightAveraging):
         return step_idx is not None and step_idx >= self.begin
 
 
-def fit(module: DiffusionModule, data: pl.LightningDataModule, out: Path, *, max_time: str | None, max_steps: int, ema: float = 0.998,
+def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time: str | None, max_steps: int, ema: float = 0.998,
         log_every: int = 50, save_every: int = 100, accelerator: str = "auto", precision: str = "32-true", resume: bool = True) -> Path:
     """Trains a part and writes it to `out/part` as a preset holds it.
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from deocc_aug.canvas import box_of
+from deocc_aug.occluders.cutouts import even_numbered
 from deocc_aug.types import Image, Joints, Mask
 
 
@@ -97,7 +98,7 @@ def read_ccp(folder: Path, split: str, side: int, photos: bool) -> list[Example]
 def _coco_train(folder: Path) -> tuple[dict[int, Any], list[Any]]:
     """Images by id and annotations of a COCO-format folder, its val images (an even number) left out."""
     data = json.loads((folder / "instances.json").read_text())
-    images = {i["id"]: i for i in data["images"] if int(Path(i["file_name"]).stem) % 2 == 1}
+    images = {i["id"]: i for i in data["images"] if not even_numbered(i["file_name"])}
     return images, [a for a in data["annotations"] if a["image_id"] in images and not a["iscrowd"] and isinstance(a["segmentation"], list)]
 
 
@@ -121,15 +122,13 @@ def read_coco_people(folder: Path, side: int, photos: bool, min_area: float = 25
 
 def read_scenes(folder: Path, side: int, photos: bool) -> list[Example]:
     """The people of shards that `deocc-aug synth` wrote, as they are with nothing in front of them."""
-    from deocc_aug.humans.scenes import OUT_OF_FRAME
     from deocc_aug.humans.shards import read_shards
 
     out = []
     for record in read_shards(folder):
         box = box_of(record.amodal)
         if box is not None and min(box[2] - box[0], box[3] - box[1]) >= 8:
-            there = (record.joints_state != OUT_OF_FRAME).astype(np.float64)
-            joints = np.concatenate([record.joints_px.astype(np.float64), there[:, None]], 1)
+            joints = np.concatenate([record.joints_px.astype(np.float64), record.joints_in_picture[:, None]], 1)
             out.append(shrunk(Example(record.amodal, joints, box, record.clean if photos else None), side))
     return out
 

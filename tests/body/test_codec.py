@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deocc_aug.body.codec import decode_body, encode_body, joints_from_heatmaps
+from deocc_aug.body.codec import condition_channels, decode_body, encode_body, encode_observation, joints_from_heatmaps
 from deocc_aug.patches import from_patches, heatmaps, to_patches
+from deocc_aug.types import Label
 
 
 def test_patches_are_lossless() -> None:
@@ -50,3 +51,17 @@ def test_a_mask_survives_the_state() -> None:
 @pytest.mark.parametrize("patch", [2, 4, 8])
 def test_the_channels_are_those_of_the_patch(patch: int) -> None:
     assert encode_body(np.zeros((256, 192), np.float32), np.zeros((17, 3)), patch).shape == (patch**2 + 17, 128 // patch, 96 // patch)
+    labels = np.zeros((256, 192), np.uint8)
+    assert encode_observation(labels, np.zeros((17, 3)), None, patch).shape == (condition_channels(patch), 128 // patch, 96 // patch)
+
+
+def test_only_the_persons_own_colours_are_looked_at() -> None:
+    labels = np.full((256, 192), Label.CLEAR, np.uint8)
+    labels[64:192, 64:128] = Label.PERSON
+    image = np.random.default_rng(0).integers(0, 256, (256, 192, 3), dtype=np.uint8)
+    elsewhere = np.where((labels == Label.PERSON)[..., None], image, 255 - image)
+    one, other, none = (encode_observation(labels, np.zeros((17, 3)), picture, 4) for picture in (image, elsewhere, None))
+    assert (one == other).all() and (one[:-12] == none[:-12]).all() and not none[-12:].any()
+    assert one[-12:, 8:24, 8:16].any() and not one[-12:, :8].any()
+    grey = encode_observation(labels, np.zeros((17, 3)), np.full_like(image, 255), 4)[-12:, 8:24, 8:16]
+    assert np.allclose(grey, 1)

@@ -95,13 +95,20 @@ def test_examples_repeat_for_a_seed_and_hold_no_hidden_pixel(example: Example) -
 def test_the_truth_agrees_with_what_is_seen(example: Example) -> None:
     agrees: dict[str, list[np.ndarray]] = {"person": [], "clear": []}  # all but what the annotator's noise gets wrong
     for seed in range(20):
-        made = hidden_body(example, np.random.default_rng(seed), [], (256, 192), 4)
+        made = hidden_body(example, np.random.default_rng(seed), [], (256, 192), 4, coloured=0.5)
         if made is not None:
             person, clear, truth = made["condition"][:16], made["condition"][16:32], made["target"][:16]
-            assert made["condition"].shape == encode_observation(np.zeros((256, 192), np.uint8), np.zeros((17, 3)), 4).shape
+            assert made["condition"].shape == encode_observation(np.zeros((256, 192), np.uint8), np.zeros((17, 3)), None, 4).shape
+            assert not made["condition"][-12:, ~(person > 0).any(0)].any()
             agrees["person"].append(truth[person == 1] > 0.5)
             agrees["clear"].append(truth[clear == 1] < 0.5)
     assert all(np.concatenate(shares).mean() > 0.95 for shares in agrees.values())
+
+
+def test_colours_are_shown_as_often_as_asked(example: Example) -> None:
+    for coloured, shown in ((0.0, 0), (1.0, 10)):
+        made = [hidden_body(example, np.random.default_rng(seed), [], (256, 192), 4, coloured) for seed in range(40)]
+        assert [bool(one["condition"][-12:].any()) for one in made if one is not None][:10].count(True) == shown
 
 
 def test_occluders_hide_the_share_that_was_asked_for(example: Example) -> None:
