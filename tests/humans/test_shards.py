@@ -256,7 +256,7 @@ def test_the_command_writes_shards_and_a_sheet_and_names_what_it_skips(tmp_path:
 def test_ctrl_c_ends_soon_and_the_run_goes_on_to_the_same_bytes(written: Path, tmp_path: Path) -> None:
     folder = tmp_path / "people"
     code = ("from pathlib import Path; from deocc_aug.humans.recipe import Recipe; from deocc_aug.humans.shards import write_shards\n"
-            f"if __name__ == '__main__': write_shards(Path({str(folder)!r}), 40, 0, Recipe(size=(96, 72)), 2, per_shard=16)\n")  # fmt: skip
+            f"if __name__ == '__main__': write_shards(Path({str(folder)!r}), 96, 0, Recipe(size=(96, 72)), 2, per_shard=16)\n")  # fmt: skip
     (tmp_path / "script.py").write_text(code)
     process = subprocess.Popen([sys.executable, tmp_path / "script.py"], start_new_session=True, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 300
@@ -266,9 +266,11 @@ def test_ctrl_c_ends_soon_and_the_run_goes_on_to_the_same_bytes(written: Path, t
     start = time.monotonic()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT and time.monotonic() - start < 15
-    assert 1 <= len(list(folder.glob("scenes-*.tar"))) < 3 and not list(folder.glob(".*"))
-    write_shards(folder, 40, 0, SMALL, workers=1, per_shard=16)
-    assert _bytes(folder) == _bytes(written)
+    assert 1 <= len(list(folder.glob("scenes-*.tar"))) < 6 and not list(folder.glob(".*"))
+    write_shards(folder, 96, 0, SMALL, workers=2, per_shard=16)
+    made, whole = _bytes(folder), _bytes(written)
+    assert len(list(folder.glob("scenes-*.tar"))) == 6
+    assert all(made[f"scenes-00000{k}.tar"] == whole[f"scenes-00000{k}.tar"] for k in range(2))
 
 
 @pytest.mark.slow
