@@ -74,11 +74,10 @@ def hidden_body(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     hidden[framed] = ~visible
     told = told_joints(world.joints, hidden, SIDE, rng)
     told[:, :2] -= np.array([x0, y0]) * (told[:, 2:] > 0)
-    picture = np.zeros((*visible.shape, 3), np.uint8)
-    in_colour = example.image is not None and rng.random() < coloured
-    if example.image is not None and in_colour:
+    picture, shown = np.zeros((*visible.shape, 3), np.uint8), example.image if rng.random() < coloured else None
+    if shown is not None:
         to_frame = world.to_world - [[0, 0, x0], [0, 0, y0]]
-        picture = recoloured(cv2.warpAffine(example.image, to_frame, visible.shape[::-1], borderMode=cv2.BORDER_REPLICATE), rng)
+        picture = recoloured(cv2.warpAffine(shown, to_frame, visible.shape[::-1], borderMode=cv2.BORDER_REPLICATE), rng)
     canvas = cut(picture, place(look, size), size)
     observation = observe(canvas, Person(visible_box, visible, occluder if known else None, told))
     world_to_canvas = canvas.image_to_canvas.copy()
@@ -86,7 +85,7 @@ def hidden_body(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     amodal = resample_mask(world.mask, world_to_canvas, size)
     on_canvas = np.concatenate([apply(canvas.image_to_canvas, joints[:, :2]), joints[:, 2:]], 1)
     outside = (on_canvas[:, :2] < 0).any(1) | (on_canvas[:, 0] > size[1]) | (on_canvas[:, 1] > size[0])
-    condition = encode_observation(observation.labels, observation.joints, canvas.image if in_colour else None, patch)
+    condition = encode_observation(observation.labels, observation.joints, None if shown is None else canvas.image, patch)
     target = encode_body(amodal, on_canvas, patch)
     learnable = resample_mask(world.known, world_to_canvas, size)[SHRINK // 2::SHRINK * patch, SHRINK // 2::SHRINK * patch]
     planes = condition[: 2 * patch**2]

@@ -1,7 +1,6 @@
 """The observer's training: its truth, its losses, a run from the shell, and what it may not read."""
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -140,28 +139,6 @@ def test_a_few_steps_on_a_few_people_lower_every_loss() -> None:
         module.training_step(batch, step).backward()
         optimizer.step()
     assert all(noted[-1][name] < noted[0][name] for name in ("labels", "joints", "states"))
-
-
-@pytest.fixture(scope="module")
-def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A COCO-format folder with the drawn person under an odd and an even image number."""
-    folder = tmp_path_factory.mktemp("coco")
-    picture = draw()
-    (folder / "images").mkdir()
-    contours, _ = cv2.findContours(picture.amodal_mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    polygons = [contour.reshape(-1).astype(float).tolist() for contour in contours]
-    images, annotations, people = [], [], []
-    for number in (1, 2):
-        name = f"{number:012d}.jpg"
-        cv2.imwrite(str(folder / "images" / name), picture.image)
-        images.append({"id": number, "file_name": name, "width": 220, "height": 300})
-        annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "area": float(picture.amodal_mask.sum()),
-                            "bbox": [40, 30, 140, 250], "segmentation": polygons})
-        people.append({"annotation_id": number, "file_name": name, "keypoints": [110.0, 90, 2] * 17, "num_keypoints": 17})
-    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
-    (folder / "instances.json").write_text(json.dumps(content))
-    (folder / "keypoints.json").write_text(json.dumps({"people": people}))
-    return folder
 
 
 def test_val_photos_are_neither_learned_from_nor_pasted_nor_moved_into(coco: Path) -> None:
