@@ -14,7 +14,7 @@ SEAM = 4.0  # canvas pixels over which the painted colours bend towards their vi
 def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask, painted: Float[np.ndarray, "h w 3"] | None) -> Patch:
     """The result as a patch of the source, at the source's resolution.
 
-    With a known occluder its pixels under the canvas change, and no other; without one, the completed body's hidden part.
+    A known occluder's pixels under the canvas change, and those of the completed body's hidden part that may show an unknown one; no other.
     Beyond the image's border the completed body is kept for the padded view.
 
     Args:
@@ -28,12 +28,12 @@ def compose(image: Image, canvas: Canvas, body: Body, person: Person, hole: Mask
     if person.prompts is not None and person.prompts.box_xyxy is not None:
         amodal[~inside_box(person.prompts.box_xyxy, origin, size)] = 0
     amodal[visible] = 1
-    if person.occluder_mask is None:
-        changed = (amodal > 0.5) & ~visible
-    else:
-        occluder = window(person.occluder_mask, origin, size)
-        amodal[inside & ~visible & ~occluder] = 0
-        changed = np.where(inside, occluder & ~visible, amodal > 0.5)
+    occluder, unknown = (np.zeros(size, np.bool_) if mask is None else window(mask, origin, size)
+                         for mask in (person.occluder_mask, person.unknown_mask))
+    if not person.occluder_known:
+        unknown = inside
+    amodal[inside & ~visible & ~occluder & ~unknown] = 0
+    changed = np.where(inside, (occluder | (amodal > 0.5)) & ~visible, amodal > 0.5)
     if painted is None:
         return Patch(origin, np.broadcast_to(np.zeros(3, np.uint8), (*size, 3)), np.zeros(size, np.bool_), visible, amodal)
     blended = blend_in(painted, canvas, hole)

@@ -20,7 +20,7 @@ from deocc_aug.observe.given import observe
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
-from deocc_aug.types import Body, Canvas, Deocclusion, Image, Observation, Patch, Person
+from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Image, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
 
 if TYPE_CHECKING:
@@ -205,18 +205,18 @@ def wide_look(person: Person) -> np.ndarray:
         return around(whole)
     visible = box_of(person.visible_mask)
     assert visible is not None
-    return first_look(visible, None if person.occluder_mask is None else box_of(person.occluder_mask))
+    return first_look(visible, None if person.occluder_mask is None or person.unknown_mask is not None else box_of(person.occluder_mask))
 
 
 def whole_person(person: Person, image: Image) -> Person:
     """The person as if nothing hid them: what stage 1 finds the joints of when the silhouette is given."""
-    return replace(person, visible_mask=person.amodal_mask, occluder_mask=np.zeros(image.shape[:2], np.bool_))
+    return replace(person, visible_mask=person.amodal_mask, occluder_mask=np.zeros(image.shape[:2], np.bool_), unknown_mask=None)
 
 
 def check_person(person: Person, image: Image) -> None:
     """Raises ValueError where a person does not fit the image."""
     height, width = image.shape[:2]
-    for name in ("visible_mask", "occluder_mask", "amodal_mask"):
+    for name in MASKS:
         mask = getattr(person, name)
         if mask is not None and mask.shape != (height, width):
             raise ValueError(f"{name} is {mask.shape} but the image is {(height, width)}: pass the mask in the image's own size")

@@ -26,6 +26,7 @@ Mask = Bool[np.ndarray, "_ _"]
 Joints = Float[np.ndarray, "17 3"]
 Affine = Float[np.ndarray, "2 3"]
 Box = Float[np.ndarray, "4"]
+MASKS = ("visible_mask", "occluder_mask", "amodal_mask", "unknown_mask")  # of a Person
 
 
 class Label(IntEnum):
@@ -102,10 +103,12 @@ class Person:
     Args:
         box_xyxy: (4,) image pixels, of the visible part or of the whole body.
         visible_mask: (H, W) bool, the image's own size: the pixels where this person is seen.
-        occluder_mask: (H, W) bool: what stands in front of the person (nothing else around the person is hidden).
+        occluder_mask: (H, W) bool: what stands in front of the person (nothing else around the person is hidden, unless it is unknown).
         joints: (17, 3) COCO order: x, y in image pixels and confidence in [0, 1], 0 where unknown; hidden joints welcome.
         amodal_mask: (H, W) bool: the whole silhouette from elsewhere; stage 1 then only finds the joints.
         prompts: hints about the hidden part.
+        unknown_mask: (H, W) bool: pixels of which nobody knows whether they show something in front; with neither this nor an
+            occluder_mask that is everywhere.
 
     Raises:
         ValueError: a box with no area or not finite; a mask that is not (H, W) bool; joints of another shape, or with a
@@ -119,10 +122,16 @@ class Person:
     joints: Joints | None = None
     amodal_mask: Mask | None = None
     prompts: Prompts | None = None
+    unknown_mask: Mask | None = None
+
+    @property
+    def occluder_known(self) -> bool:
+        """Whether anybody said what is in front, and so what is not."""
+        return self.occluder_mask is not None or self.unknown_mask is not None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy", _box(self.box_xyxy, "box_xyxy"))
-        for name in ("visible_mask", "occluder_mask", "amodal_mask"):
+        for name in MASKS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _mask(getattr(self, name), name))
         if self.joints is not None:

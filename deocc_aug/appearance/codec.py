@@ -22,14 +22,12 @@ def condition_channels(patch: int) -> int:
 def hole_of(observation: Observation, body: Body) -> Mask:
     """(h, w) bool: what is painted.
 
-    With a known occluder all of it, body or not; otherwise the hidden part of the body.  What lies outside the image is
+    All of a known occluder, body or not; of what is unknown the hidden part of the body.  What lies outside the image is
     always painted; it is seen only in the padded view.
     """
     labels = observation.labels
-    hidden = labels == Label.OCCLUDER
-    if (labels == Label.UNKNOWN).any():
-        hidden = (body.amodal > 0.5) & (labels != Label.PERSON) & (labels != Label.CLEAR)
-    return np.asarray(hidden | (labels == Label.OUTSIDE))
+    hidden = (labels == Label.UNKNOWN) & (body.amodal > 0.5)
+    return np.asarray(hidden | (labels == Label.OCCLUDER) | (labels == Label.OUTSIDE))
 
 
 def to_unit(picture: Image | Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 h w"]:

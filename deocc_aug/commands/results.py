@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from deocc_aug.canvas import box_of
 from deocc_aug.commands.people import AskedImage, AskedPerson
 from deocc_aug.commands.sheet import contact_sheet
+from deocc_aug.data.annotate import PERSON_CATEGORY, annotation_of
 from deocc_aug.data.atomic import write_json, write_png
-from deocc_aug.data.coco import rle_of
-from deocc_aug.types import COCO_JOINTS, Deocclusion, Person
+from deocc_aug.types import Deocclusion, Person
 
 RECORDS = "records"
 PEOPLE = "people.json"
@@ -48,8 +45,8 @@ def write_person(out: Path, image: AskedImage, asked: AskedPerson, digest: str, 
     completed, sheet = f"{name}.png", f"{name}_sheet.png"
     write_png(out / completed, result.image)
     write_png(out / sheet, contact_sheet(person, result))
-    annotation = {"id": asked.id, "image_id": image.id, "category_id": 1, "iscrowd": 0, **_annotation(result),
-                  "completed_image": completed, "contact_sheet": sheet}
+    annotation = {"id": asked.id, "image_id": image.id, "category_id": 1, "iscrowd": 0, **annotation_of(result),
+                  "seconds": {step: round(float(seconds), 4) for step, seconds in result.seconds.items()}, "completed_image": completed, "contact_sheet": sheet}
     height, width = result.source.shape[:2]
     described = {"id": image.id, "file_name": image.file_name, "height": height, "width": width}
     write_json(record_path(out, image, asked), {"digest": digest, "image": described, "annotation": annotation})
@@ -58,47 +55,15 @@ def write_person(out: Path, image: AskedImage, asked: AskedPerson, digest: str, 
 def write_people(out: Path, done: Sequence[tuple[AskedImage, AskedPerson]], settings: Mapping[str, Any]) -> None:
     """Writes `people.json`, COCO's layout, from the records of these people.
 
-    Beside COCO's own keys an annotation has `hidden_segmentation`, `keypoint_scores`, `uncertainty`, `changed`, `reason`,
-    `seconds` by step, `completed_image` and `contact_sheet` (file names).  `segmentation` is the whole body's mask; a
-    keypoint's v is 2 on the visible part, 1 elsewhere (hidden, or beyond the image's border), 0 where there is no answer.
+    Beside what `annotation_of` says an annotation has `seconds` by step, `completed_image` and `contact_sheet` (file names).
     """
     records = [_read(record_path(out, image, person)) for image, person in done]
     write_json(out / PEOPLE, {
         "info": {"description": "people completed by deocc-aug", **settings},
         "images": list({record["image"]["id"]: record["image"] for record in records}.values()),
-        "categories": [{"id": 1, "name": "person", "supercategory": "person", "keypoints": list(COCO_JOINTS)}],
+        "categories": [PERSON_CATEGORY],
         "annotations": [record["annotation"] for record in records],
     })
-
-
-def _annotation(result: Deocclusion) -> dict[str, Any]:
-    amodal = result.amodal_mask > 0.5
-    box = box_of(amodal)
-    x0, y0, x1, y1 = (0.0, 0.0, 0.0, 0.0) if box is None else box.tolist()
-    return {
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "area": int(amodal.sum()),
-        "segmentation": rle_of(amodal),
-        "hidden_segmentation": rle_of(result.hidden_mask),
-        "keypoints": _keypoints(result),
-        "num_keypoints": int((result.joints[:, 2] > 0).sum()),
-        "keypoint_scores": result.joints[:, 2].round(4).astype(float).tolist(),
-        "uncertainty": round(float(result.uncertainty), 4),
-        "changed": bool(result.changed),
-        "reason": result.reason,
-        "prompt": result.description.prompt,
-        "seconds": {step: round(float(seconds), 4) for step, seconds in result.seconds.items()},
-    }
-
-
-def _keypoints(result: Deocclusion) -> list[float | int]:
-    numbers: list[float | int] = []
-    visible = result.patch.visible
-    for x, y, confidence in result.joints.astype(float).tolist():
-        column, row = int(np.floor(x)) - result.patch.origin[0], int(np.floor(y)) - result.patch.origin[1]
-        seen = 0 <= row < visible.shape[0] and 0 <= column < visible.shape[1] and bool(visible[row, column])
-        numbers += [round(x, 2), round(y, 2), 2 if seen else 1] if confidence > 0 else [0, 0, 0]
-    return numbers
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 What is read, beside COCO's own keys `images` (id, file_name, width, height) and `annotations` (id, image_id,
 bbox = x, y, width, height):
 
-    segmentation           the *visible* mask, polygons or RLE; absent or [] where not known
+    segmentation           the *visible* mask, polygons, RLE or OCHuman's outer and inner polygons; absent or [] where not known
     occluder_segmentation  what stands in front of the person, the same two ways (not a COCO key)
     keypoints              17 times x, y, v: v = 0 is not known (confidence 0), 1 and 2 are known (confidence 1)
     category_id            left out, or the id of the category named "person"; other categories are passed over
@@ -113,10 +113,15 @@ def person_of(annotation: Mapping[str, Any], size: tuple[int, int]) -> Person:
 def mask_of(segmentation: object, size: tuple[int, int], name: str) -> Mask:
     """A COCO segmentation as an (H, W) bool mask; `size` is (H, W), `name` is what errors call it.
 
+    OCHuman's dicts of polygons, {"outer", "inner"}, mean the outer ones without the inner ones.
+
     Raises:
         ValueError: neither polygons (lists of x, y, x, y, ...) nor RLE ({"size", "counts"}), or RLE of another size.
     """
     height, width = size
+    if isinstance(segmentation, Mapping) and "outer" in segmentation:
+        outer, holes = mask_of(segmentation["outer"], size, f"{name}'s outer"), segmentation.get("inner")
+        return outer & ~mask_of(holes, size, f"{name}'s inner") if holes else outer
     wanted = "pass polygons [[x, y, x, y, x, y, ...], ...] or RLE {'size': [height, width], 'counts': ...}"
     if isinstance(segmentation, Mapping):
         if not {"size", "counts"} <= set(segmentation):

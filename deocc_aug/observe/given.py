@@ -10,8 +10,8 @@ from deocc_aug.types import Canvas, Label, Observation, Person
 def observe(canvas: Canvas, person: Person) -> Observation:
     """What the caller's masks, joints and prompts say about the canvas.
 
-    With an occluder mask everything that is neither person nor occluder is clear; without one it is unknown.  Prompted
-    joints count as certain; beyond a prompted box everything is clear.
+    With an occluder or unknown mask everything that is neither these nor the person is clear; without one all is unknown.
+    Prompted joints count as certain; beyond a prompted box everything is clear.
 
     Raises:
         ValueError: no visible mask, or none of it on the canvas.
@@ -21,9 +21,11 @@ def observe(canvas: Canvas, person: Person) -> Observation:
     visible = resample_mask(person.visible_mask, canvas.image_to_canvas, canvas.size) > 0.5
     inside = inside_image(canvas)
     labels = np.full(canvas.size, Label.UNKNOWN, np.uint8)
-    if person.occluder_mask is not None:
-        occluder = resample_mask(person.occluder_mask, canvas.image_to_canvas, canvas.size) > 0.02
-        labels[:] = np.where(occluder, Label.OCCLUDER, Label.CLEAR)
+    if person.occluder_known:
+        labels[:] = Label.CLEAR
+    for mask, label in ((person.unknown_mask, Label.UNKNOWN), (person.occluder_mask, Label.OCCLUDER)):
+        if mask is not None:
+            labels[resample_mask(mask, canvas.image_to_canvas, canvas.size) > 0.02] = label
     labels[~inside] = Label.OUTSIDE
     joints, seen = np.zeros((17, 3)), np.zeros(17, np.bool_)
     if person.joints is not None:
