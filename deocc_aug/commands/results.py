@@ -45,8 +45,9 @@ def write_person(out: Path, image: AskedImage, asked: AskedPerson, digest: str, 
     completed, sheet = f"{name}.png", f"{name}_sheet.png"
     write_png(out / completed, result.image)
     write_png(out / sheet, contact_sheet(person, result))
+    seconds = {step: round(float(taken), 4) for step, taken in result.seconds.items()}
     annotation = {"id": asked.id, "image_id": image.id, "category_id": 1, "iscrowd": 0, **annotation_of(result),
-                  "seconds": {step: round(float(seconds), 4) for step, seconds in result.seconds.items()}, "completed_image": completed, "contact_sheet": sheet}
+                  "seconds": seconds, "completed_image": completed, "contact_sheet": sheet}
     height, width = result.source.shape[:2]
     described = {"id": image.id, "file_name": image.file_name, "height": height, "width": width}
     write_json(record_path(out, image, asked), {"digest": digest, "image": described, "annotation": annotation})

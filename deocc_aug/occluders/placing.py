@@ -126,7 +126,7 @@ def _scale(layout: Layout, cutout: Cutout, need: int, rng: np.random.Generator) 
         relative = rng.uniform(0.6, 1.6)
     else:
         relative = rng.uniform(0.25, 0.85)
-    least = float(np.sqrt(need / cutout.alpha.sum())) * 1.1
+    least = float(np.sqrt(max(need, 0) / cutout.alpha.sum())) * 1.1
     if least > LARGEST:
         return None
     scale = max(relative * layout.side / max(height, width), least * rng.uniform(1, 1.35))
