@@ -1,41 +1,82 @@
-"""Whoever finds out what is seen of a person, and how their answer joins what the caller knew."""
+"""Whoever finds people, and what is seen of them; and how their answers join what the caller knew."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from deocc_aug.types import Image, Joints, Mask, Person
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Fills in what a caller did not say about a person: a net, a segmenter and a pose model from elsewhere, a function of yours.
 
-    Called with an image (H, W, 3) uint8 RGB and a person of whom at least the box is known; gives back the same person with a
-    `visible_mask` (H, W), and an `occluder_mask`, an `unknown_mask` and `joints` where it has any.  What the caller gave stays:
-    `told` does that.
+    Called with an image (H, W, 3) uint8 RGB and a person of whom at least the box is known; gives back the same person with
+    what it found: a `visible_mask` (H, W), an `occluder_mask`, an `unknown_mask`, `joints`, or nothing.  What the caller gave
+    stays: `told` does that.
     """
 
     def __call__(self, image: Image, person: Person) -> Person: ...
 
 
-def told(person: Person, visible_mask: Mask, occluder_mask: Mask | None = None, joints: Joints | None = None,
+@runtime_checkable
+class Detector(Protocol):
+    """Finds the people in an image.
+
+    Called with an image (H, W, 3) uint8 RGB; gives back a `Person` for everybody it is sure of, the surest first, of each at
+    least the box in this image's pixels.  Observers fill in the rest.
+    """
+
+    def __call__(self, image: Image) -> list[Person]: ...
+
+
+def told(person: Person, visible_mask: Mask | None = None, occluder_mask: Mask | None = None, joints: Joints | None = None,
          unknown_mask: Mask | None = None) -> Person:
     """The person with what was observed where the caller had said nothing.
 
     Args:
-        visible_mask, occluder_mask, unknown_mask: (H, W) bool, the image's own size; where they meet, the first wins.
+        visible_mask, occluder_mask, unknown_mask: (H, W) bool, the image's own size, None where nothing was observed; where
+            they meet, the caller's wins, then the first.
         joints: (17, 3) x, y in image pixels and confidence; each is taken where the caller has none.
+
+    Raises:
+        ValueError: what `Person` refuses; masks of two sizes.
     """
-    visible = person.visible_mask if person.visible_mask is not None else visible_mask
-    occluder, unknown = person.occluder_mask, person.unknown_mask
+    seen = Person(person.box_xyxy, visible_mask, occluder_mask, joints, unknown_mask=unknown_mask)
+    visible, occluder, unknown = person.visible_mask, person.occluder_mask, person.unknown_mask
+    if visible is None:
+        visible = _without(seen.visible_mask, occluder)
     if not person.occluder_known:
-        occluder = None if occluder_mask is None else occluder_mask & ~visible
-        unknown = None if unknown_mask is None else unknown_mask & ~visible if occluder is None else unknown_mask & ~visible & ~occluder
-    known = person.joints
-    if known is None:
-        known = joints
-    elif joints is not None:
-        known = np.where(known[:, 2:] > 0, known, joints)
+        occluder = _without(seen.occluder_mask, visible)
+        unknown = _without(seen.unknown_mask, visible, occluder)
+    known = seen.joints if person.joints is None else person.joints
+    if known is not None and seen.joints is not None:
+        known = np.where(known[:, 2:] > 0, known, seen.joints)
     return replace(person, visible_mask=visible, occluder_mask=occluder, joints=known, unknown_mask=unknown)
+
+
+def in_turn(*observers: Observer) -> Observer:
+    """One observer made of several: each fills in what the caller and those before it left open.
+
+    >>> observer = in_turn(SamObserver.from_pretrained(sam), VitPoseObserver.from_pretrained(vitpose))   # doctest: +SKIP
+    """
+
+    def observe(image: Image, person: Person) -> Person:
+        for observer in observers:
+            person = observer(image, person)
+        return person
+
+    return observe
+
+
+def _without(mask: Mask | None, *others: Mask | None) -> Mask | None:
+    """The mask where none of the others is."""
+    for other in others:
+        if mask is not None and other is not None:
+            if mask.shape != other.shape:
+                raise ValueError(f"an observed mask is {mask.shape} but another mask of this person is {other.shape}: give every mask in "
+                                 "the image's own size")
+            mask = mask & ~other
+    return mask
