@@ -197,7 +197,6 @@ def _broken_weights(folder: Path) -> list[str]:
 
 BAD_RUNS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no arguments": (lambda folder: ["run"], "required"),
-    "nobody named": (lambda folder: ["run", "a.png", "--out", f"{folder}/out"], "pass either --coco"),
     "named twice": (lambda folder: [*_by_coco(folder), "--box=1,2,3,4"], "pass either --coco"),
     "mask beside coco": (lambda folder: [*_by_coco(folder), "--mask", "m.png"], "--mask and --occluder go with --box"),
     "two images and a box": (lambda folder: ["run", "b.png", *_by_box(folder)[1:]], "2 images came"),

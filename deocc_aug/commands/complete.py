@@ -20,18 +20,20 @@ from deocc_aug.weights import MANIFEST, digest, resolve
 
 if TYPE_CHECKING:
     from deocc_aug.deoccluder import Deoccluder
+    from deocc_aug.observe.protocol import Observer
 
 MOST_NAMED = 3  # refused people named in the error
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the results beside image and person, and where the work is done."""
+    """What decides the results beside image and person, and where the work is done; `observers` are Hub ids or folders."""
 
     preset: str
     seed: int
     options: Options
     device: str | None
+    observers: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
         """What decides the results, as JSON; the manifest's digest stands for all files of the preset.
@@ -41,7 +43,7 @@ class Settings:
         """
         manifest = digest(resolve(self.preset) / MANIFEST)
         return {"version": deocc_aug.__version__, "preset": self.preset, "preset_sha256": manifest, "seed": self.seed,
-                "options": asdict(self.options)}
+                "options": asdict(self.options), "observers": list(self.observers)}
 
 
 def complete(asked: Sequence[AskedImage], out: Path, settings: Settings) -> None:
@@ -118,9 +120,17 @@ def _load(settings: Settings) -> Deoccluder:
     from deocc_aug.deoccluder import Deoccluder
 
     logging.disable_progress_bar()  # one bar is enough
+    observer = _observer(settings) if settings.observers else None
     try:
-        return Deoccluder.from_pretrained(settings.preset, device=settings.device)
+        return Deoccluder.from_pretrained(settings.preset, device=settings.device, observer=observer)
     except (RuntimeError, AssertionError) as error:  # what torch raises for a device it does not know, or has not got
         if settings.device is None:
             raise
         raise ValueError(f"--device {settings.device} cannot be used ({error}): `deocc-aug doctor` lists the devices") from error
+
+
+def _observer(settings: Settings) -> Observer:
+    from deocc_aug.observe.named import observer_named
+    from deocc_aug.observe.protocol import in_turn
+
+    return in_turn(*(observer_named(source, device=settings.device) for source in settings.observers))

@@ -10,9 +10,6 @@ from deocc_aug.data.images import check_image
 from deocc_aug.observe.hub import fetched, person_label, ready
 from deocc_aug.types import Image, Person
 
-DETECTOR = "ustc-community/dfine-small-coco"
-"""D-FINE, 10 million parameters, Apache-2.0.  Its revision is not pinned."""
-
 
 class TransformersDetector:
     """D-FINE, RT-DETR, or another object detector that transformers knows: a box for everybody it is sure of.
@@ -33,7 +30,7 @@ class TransformersDetector:
         self.label = person_label(model)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path = DETECTOR, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None,
+    def from_pretrained(cls, source: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None,
                         threshold: float = 0.5, local_files_only: bool = False) -> TransformersDetector:
         """Loads it from a folder or by its id on the Hub.
 

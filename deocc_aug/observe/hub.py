@@ -1,6 +1,7 @@
 """Models of transformers, from a folder or by their id on the Hugging Face Hub; what was fetched once is not asked for again."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,16 +92,7 @@ def person_label(model: Any) -> int:
 
 def _is_id(source: str | Path) -> bool:
     """Whether this may be the id of a model: a name, or an owner and a name."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    if isinstance(source, Path) or Path(source).exists():
-        return False
-    try:
-        validate_repo_id(source)
-    except HFValidationError:
-        return False
-    return True
+    return isinstance(source, str) and not Path(source).exists() and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source) is not None
 
 
 def _first_line(error: Exception) -> str:
