@@ -1,8 +1,9 @@
 PYTHON ?= python3.11
-EXTRAS ?= dev,humans,train
+EXTRAS ?= dev,humans,mmpose,train
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMMA := ,
 
 .PHONY: install demo test test-all lint clean
 
@@ -11,6 +12,9 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[$(EXTRAS)]'
+ifneq ($(filter mmpose bench all,$(subst $(COMMA), ,$(EXTRAS))),)
+	$(BIN)/python -m pip install --constraint constraints.txt --no-deps mmpose
+endif
 	touch $@
 
 demo: install

@@ -22,6 +22,8 @@ from faster_coco_eval import mask as rle
 
 from deocc_aug.types import JOINTS, Mask, Person
 
+HINTS = ("segmentation", "occluder_segmentation", "keypoints")  # what an annotation may say of a person beside the box
+USED = HINTS[:2]  # of these, what helps where keypoints are what somebody is to find
 
 @dataclass(frozen=True)
 class CocoImage:
@@ -108,6 +110,11 @@ def person_of(annotation: Mapping[str, Any], size: tuple[int, int]) -> Person:
                       joints=_joints(annotation.get("keypoints")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from None
+
+
+def with_hints(annotation: Mapping[str, Any], use: Sequence[str]) -> dict[str, Any]:
+    """The annotation without those of `HINTS` that are not to be used."""
+    return {key: value for key, value in annotation.items() if key not in HINTS or key in use}
 
 
 def mask_of(segmentation: object, size: tuple[int, int], name: str) -> Mask:
