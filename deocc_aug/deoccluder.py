@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from deocc_aug.data.images import check_image
 from deocc_aug.describe import describe
 from deocc_aug.gate import judge
 from deocc_aug.observe.given import observe
+from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from deocc_aug.observe.protocol import Observer
 
 FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
+OBSERVER = "observer"  # the part that a preset need not have
 LOOKS = 2  # times the canvas is placed again around the completed body
 
 
@@ -45,7 +48,7 @@ class Deoccluder:
         preset: its manifest.
         body: stage 1.
         appearance: stage 2.
-        observer: finds what is seen of a person of whom the caller gave no visible mask; None refuses such people.
+        observer: finds what the caller did not say about a person; None refuses people without a visible mask.
     """
 
     def __init__(self, preset: Preset, body: BodyPipeline, appearance: AppearancePipeline, observer: Observer | None = None) -> None:
@@ -59,7 +62,8 @@ class Deoccluder:
         Args:
             device: where the nets run; the CPU by default.
             dtype: of the nets; float32 by default.
-            observer: for people without a visible mask (see `deocc_aug.observe.protocol.Observer`).
+            observer: asked first about what the caller did not say (see `deocc_aug.observe.protocol.Observer`); what it leaves open
+                is for the preset's own, where it has one.
 
         Raises:
             ValueError: no such preset, or one of its files is not the one that its manifest names.
@@ -70,13 +74,18 @@ class Deoccluder:
 
         from deocc_aug.appearance.pipeline import AppearancePipeline
         from deocc_aug.body.pipeline import BodyPipeline
+        from deocc_aug.observe.compact import CompactObserver, ObserverPipeline
 
-        kind: dict[str, Any] = {"dtype": dtype or torch.float32, "local_files_only": True}
+        def loaded(kind: Any, part: str) -> Any:
+            pipeline = kind.from_pretrained(manifest.part(part), dtype=dtype or torch.float32, local_files_only=True).to(device or "cpu")
+            pipeline.unet.eval().to(memory_format=torch.channels_last)
+            return pipeline
+
         with no_loading_bars():
-            body = BodyPipeline.from_pretrained(manifest.part("body"), **kind).to(device or "cpu")
-            appearance = AppearancePipeline.from_pretrained(manifest.part("appearance"), **kind).to(device or "cpu")
-        for part in (body, appearance):
-            part.unet.eval().to(memory_format=torch.channels_last)
+            body, appearance = loaded(BodyPipeline, "body"), loaded(AppearancePipeline, "appearance")
+            if OBSERVER in manifest.parts:
+                own = CompactObserver(loaded(ObserverPipeline, OBSERVER), manifest.canvas)
+                observer = own if observer is None else in_turn(observer, own)
         return cls(manifest, body, appearance, observer)
 
     def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
@@ -86,6 +95,9 @@ class Deoccluder:
         parts = {"body": "body", "appearance": "appearance"}
         self.body.save_pretrained(folder / parts["body"])
         self.appearance.save_pretrained(folder / parts["appearance"])
+        if OBSERVER in self.preset.parts:
+            parts[OBSERVER] = OBSERVER
+            copytree(self.preset.part(OBSERVER), folder / OBSERVER, dirs_exist_ok=True)
         write_manifest(folder, name=name, revision=revision, licence=self.preset.licence, canvas=self.preset.canvas,
                        defaults=self.preset.defaults, parts=parts)
 
@@ -94,7 +106,7 @@ class Deoccluder:
 
         Args:
             image: (H, W, 3) uint8 RGB; kept by reference, never written to.
-            person: what is known about them; without a visible mask there must be an observer.
+            person: what is known about them; an observer finds the rest.
             seed: the result depends on pixels, person, seed and options alone.
             options: what differs from the preset's defaults.
 
@@ -106,7 +118,7 @@ class Deoccluder:
         check_person(person, image)
         resolved = (options or Options()).filled(self.preset.defaults)
         seconds: dict[str, float] = {}
-        if person.visible_mask is None and self.observer is not None:
+        if self.observer is not None:
             with timed(seconds, "observe"):
                 person = self.observer(image, person)
             check_person(person, image)
@@ -230,7 +242,7 @@ def check_visible(person: Person) -> None:
     """Raises ValueError where nothing, or too little, is seen of a person."""
     if person.visible_mask is None:
         raise ValueError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the person "
-                         "is seen, or an observer that finds them (from_pretrained(..., observer=...)); the compact preset has none yet")
+                         "is seen, or take a preset that has an observer, or bring one that finds them (from_pretrained(..., observer=...))")
     visible = box_of(person.visible_mask)
     if visible is None:
         raise ValueError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")

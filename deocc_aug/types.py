@@ -282,8 +282,13 @@ class Deocclusion:
         return self._whole(self.patch.changed, np.bool_)
 
     @property
+    def visible_mask(self) -> Mask:
+        """(H, W) bool: where the person is seen, as the caller said or an observer found."""
+        return self._whole(self.patch.visible, np.bool_)
+
+    @property
     def hidden_mask(self) -> Mask:
-        """(H, W) bool: the completed body where it was not visible (inside `amodal_mask > 0.5`)."""
+        """(H, W) bool: the completed body where it is not visible (inside `amodal_mask > 0.5`)."""
         return self._whole((self.patch.amodal > 0.5) & ~self.patch.visible, np.bool_)
 
     def padded(self) -> tuple[Image, Mask, tuple[int, int]]:

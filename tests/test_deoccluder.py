@@ -27,6 +27,12 @@ def deoccluder(preset: Path) -> Deoccluder:
     return Deoccluder.from_pretrained(preset)
 
 
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Deoccluder:
+    """The same preset with an observer of its own."""
+    return Deoccluder.from_pretrained(write_tiny_preset(tmp_path_factory.mktemp("presets") / "seeing", observer=True))
+
+
 def same(a: Deocclusion, b: Deocclusion) -> bool:
     return bool((a.image == b.image).all() and (a.amodal_mask == b.amodal_mask).all() and (a.joints == b.joints).all()
                 and (a.hypotheses == b.hypotheses).all() and a.uncertainty == b.uncertainty)
@@ -102,6 +108,40 @@ def test_global_randomness_is_neither_used_nor_touched(deoccluder: Deoccluder, p
 def test_saving_and_loading_changes_nothing(deoccluder: Deoccluder, picture: Picture, tmp_path: Path) -> None:
     deoccluder.save_pretrained(tmp_path / "mine", name="mine", revision="1")
     assert same(deoccluder(picture.image, picture.person()), Deoccluder.from_pretrained(tmp_path / "mine")(picture.image, picture.person()))
+
+
+def test_an_unknown_pixel_changes_only_where_the_body_is_and_a_clear_one_never(deoccluder: Deoccluder, picture: Picture) -> None:
+    unknown = np.zeros_like(picture.occluder_mask)
+    unknown[150:190] = True
+    person = replace(picture.person(), unknown_mask=unknown & ~picture.visible_mask)
+    result = deoccluder(picture.image, person)
+    assert picture.occluder_mask[result.changed_mask].any() and (unknown & ~picture.occluder_mask)[result.changed_mask].any()
+    assert (result.changed_mask <= (picture.occluder_mask | unknown) & ~picture.visible_mask).all()
+    assert (result.amodal_mask[result.changed_mask & ~picture.occluder_mask] > 0.5).all()
+    assert not result.amodal_mask[~(picture.visible_mask | picture.occluder_mask | unknown)].any()
+
+
+def test_a_box_is_enough_where_the_preset_has_an_observer(seeing: Deoccluder, picture: Picture, tmp_path: Path) -> None:
+    result = seeing(picture.image, Person(picture.box_xyxy), seed=1)
+    assert (result.amodal_mask > 0.5).any() and result.joints.shape == (17, 3)
+    assert not (result.changed_mask & result.visible_mask).any() and (result.image[~result.changed_mask] == picture.image[~result.changed_mask]).all()
+    seeing.save_pretrained(tmp_path / "mine", name="mine", revision="1")
+    assert same(result, Deoccluder.from_pretrained(tmp_path / "mine")(picture.image, Person(picture.box_xyxy), seed=1))
+
+
+def test_what_is_told_of_a_person_is_not_observed_again(seeing: Deoccluder, deoccluder: Deoccluder, picture: Picture) -> None:
+    joints = np.concatenate([np.random.default_rng(0).uniform(60, 180, (17, 2)), np.ones((17, 1))], 1)
+    assert same(*(path(picture.image, replace(picture.person(), joints=joints)) for path in (seeing, deoccluder)))
+    told_masks = seeing(picture.image, picture.person())
+    assert (told_masks.changed_mask <= picture.occluder_mask).all() and (told_masks.image[picture.visible_mask] == picture.image[picture.visible_mask]).all()
+
+
+def test_a_callers_observer_comes_before_the_presets_own(picture: Picture, seeing: Deoccluder) -> None:
+    def theirs(image: np.ndarray, person: Person) -> Person:
+        return told(person, picture.visible_mask, picture.occluder_mask)
+
+    both = Deoccluder.from_pretrained(seeing.preset.folder, observer=theirs)
+    assert same(both(picture.image, Person(picture.box_xyxy)), seeing(picture.image, picture.person()))
 
 
 def test_a_crop_of_the_image_gives_the_same_person(deoccluder: Deoccluder, picture: Picture) -> None:

@@ -22,6 +22,8 @@ from deocc_aug.patches import JOINT_SIGMA
 from deocc_aug.types import JOINTS, MIRRORED, Box, Canvas, Image, Joints, Mask, Person
 
 ROOM = 0.2  # room on every side of the given box, in longer sides
+SURE = 0.5  # a pixel more probable than this shows the person, or what is in front of them
+CLEAR = 0.8  # and one that with at least this probability shows neither hides nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,17 +123,21 @@ class CompactObserver:
     def __call__(self, image: Image, person: Person) -> Person:
         """The person with the masks, and the visible joints, that the caller did not give.
 
-        The visible mask holds at least the pixel that shows the person most probably; the occluder mask may be empty: nothing hides them.
+        The visible mask holds at least the pixel that shows the person most probably; the occluder mask may be empty: nothing hides
+        them.  What it is not sure of, and what it did not look at, is unknown.
 
         Raises:
             ValueError: not an RGB uint8 image (H, W, 3), or a box that lies outside it.
         """
         image = check_image(image)
+        if person.visible_mask is not None and person.occluder_known and person.joints is not None:
+            return person
         canvas, seen = self.look(image, person)
         joints = joints_in_image(seen.joints, canvas).astype(np.float64)
         shown = seen.states[:, VISIBLE]
         joints[:, 2] = np.where(shown > 0.5, joints[:, 2] * shown, 0)
-        return told(person, in_image(seen.person, canvas, empty=False), in_image(seen.in_front, canvas), joints)
+        return told(person, in_image(seen.person, canvas, SURE, empty=False), in_image(seen.in_front, canvas, SURE), joints,
+                    ~in_image(1 - seen.person - seen.in_front, canvas, CLEAR))
 
     def look(self, image: Image, person: Person) -> tuple[Canvas, Seen]:
         """The canvas around the person's box, and what is seen on it: probabilities, hidden joints, the hidden share."""
@@ -144,8 +150,8 @@ class CompactObserver:
         return canvas, self.pipeline(canvas, on, None if person.joints is None else on_canvas(person.joints, canvas))
 
 
-def in_image(probability: Float[np.ndarray, "h w"], canvas: Canvas, empty: bool = True) -> Mask:
-    """(H, W) bool in the source image: where a canvas's probability is at least a half; unless it may be `empty`, at least where
+def in_image(probability: Float[np.ndarray, "h w"], canvas: Canvas, least: float = SURE, empty: bool = True) -> Mask:
+    """(H, W) bool in the source image: where a canvas's probability is at least `least`; unless it may be `empty`, at least where
     it is highest."""
     origin, size, to_patch = patch_rectangle(canvas)
     patch = np.asarray(resample(probability, to_patch, size))
@@ -153,5 +159,5 @@ def in_image(probability: Float[np.ndarray, "h w"], canvas: Canvas, empty: bool 
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size[1], width), min(y + size[0], height)
     patch = patch[y0 - y:y1 - y, x0 - x:x1 - x]
     out = np.zeros(canvas.source_size, np.bool_)
-    out[y0:y1, x0:x1] = patch >= (0.5 if empty else min(0.5, float(patch.max())))
+    out[y0:y1, x0:x1] = patch >= (least if empty else min(least, float(patch.max())))
     return out
