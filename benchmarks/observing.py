@@ -46,12 +46,12 @@ def overlap(a: Mask, b: Mask) -> float:
     return float((a & b).sum() / max(int((a | b).sum()), 1))
 
 
-def ccp_cases(folder: Path) -> Iterator[Case]:
-    """The val photos: one standing person each, with the box of their mask."""
+def ccp_cases(folder: Path, split: str = "val") -> Iterator[Case]:
+    """The photos of a split: one standing person each, with the box of their mask."""
     people = json.loads((folder / "people.json").read_text())
     by_image = {annotation["image_id"]: annotation for annotation in people["annotations"]}
     for record in people["images"]:
-        if record["split"] == "val":
+        if record["split"] == split:
             name = Path(record["file_name"])
             visible = cv2.imread(str(folder / "labels" / name.with_suffix(".png")), cv2.IMREAD_UNCHANGED) > 0
             joints = np.array(by_image[record["id"]]["keypoints"], np.float64).reshape(17, 3)

@@ -16,7 +16,7 @@ from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_lo
 from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
 from deocc_aug.describe import describe
-from deocc_aug.gate import judge
+from deocc_aug.gate import evidence_of, judge
 from deocc_aug.observe.given import observe
 from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
@@ -132,7 +132,8 @@ class Deoccluder:
             canvas, observation, body = self._complete(image, person, canvas, observation, seed, resolved)
         with timed(seconds, "gate"):                                                    # 4 gate
             hole = hole_of(observation, body)                                           # (h, w)
-            verdict = judge(body, observation.visible, hole, resolved.thresholds, resolved.gate)
+            evidence = evidence_of(body, observation)
+            verdict = judge(evidence, hole, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
             description = describe(canvas, resolved.prompt)
         painted = beyond = None
@@ -146,7 +147,7 @@ class Deoccluder:
             if beyond is not None:
                 patch = joined(patch, beyond, edge=round(FADE / canvas.scale))
             joints = joints_in_image(body.joints, canvas)
-        result = Deocclusion(image, patch, joints, body.hypotheses, canvas.image_to_canvas, body.uncertainty, False, verdict.reason,
+        result = Deocclusion(image, patch, joints, body.hypotheses, canvas.image_to_canvas, evidence, False, verdict.reason,
                              description, seconds)
         return replace(result, changed=bool(result.changed_mask.any())) if verdict.paint else result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deocc_aug.types import Body, Mask
+from deocc_aug.types import Body, Evidence, Label, Mask, Observation
 
 
 @dataclass(frozen=True)
@@ -15,23 +15,41 @@ class Verdict:
     reason: str
 
 
-def judge(body: Body, visible: Mask, hole: Mask, thresholds: Mapping[str, float], enabled: bool) -> Verdict:
-    """Paints where enough of the body is hidden and the completion is sure enough.
+def judge(evidence: Evidence, hole: Mask, thresholds: Mapping[str, float], enabled: bool) -> Verdict:
+    """Paints where enough of the body is hidden, enough of it is seen, and the completion is sure enough.
 
     Args:
-        body: on the canvas; `visible` and `hole` (h, w) bool on the same.
-        thresholds: "hidden": least share of the body that must be hidden; "uncertainty": highest uncertainty.
+        hole: (h, w) bool: what would be painted.
+        thresholds: those of `deocc_aug.options.THRESHOLDS`.
         enabled: False paints whatever there is to paint.
     """
-    whole = body.amodal > 0.5
-    hidden = float((whole & ~visible).sum() / max(int(whole.sum()), 1))
     if not hole.any():
         return Verdict(False, "nothing to paint: no pixel of the body is hidden")
+    found = f"{evidence.hidden:.0%} of the body hidden, uncertainty {evidence.uncertainty:.2f}"
     if not enabled:
-        return Verdict(True, f"painted: the gate is off ({hidden:.0%} of the body hidden, uncertainty {body.uncertainty:.2f})")
-    if hidden < thresholds["hidden"]:
-        return Verdict(False, f"left alone: {hidden:.1%} of the body is hidden, less than {thresholds['hidden']:.1%}")
-    if body.uncertainty > thresholds["uncertainty"]:
-        return Verdict(False, f"left alone: uncertainty {body.uncertainty:.2f} is above {thresholds['uncertainty']:.2f}")
-    return Verdict(True, f"painted: {hidden:.0%} of the body hidden, uncertainty {body.uncertainty:.2f}")
+        return Verdict(True, f"painted: the gate is off ({found})")
+    objection = objection_to(evidence, thresholds)
+    return Verdict(True, f"painted: {found}") if objection is None else Verdict(False, f"left alone: {objection}")
 
+
+def objection_to(evidence: Evidence, thresholds: Mapping[str, float]) -> str | None:
+    """What speaks against painting; None where nothing does."""
+    seen = 1 - evidence.hidden
+    if evidence.hidden < thresholds["hidden"]:
+        return f"{evidence.hidden:.1%} of the body is hidden, less than {thresholds['hidden']:.1%}"
+    if seen < thresholds["seen"]:
+        return f"{seen:.0%} of the body is seen, less than {thresholds['seen']:.0%}"
+    if evidence.unknown > thresholds["unknown"]:
+        return f"of {evidence.unknown:.0%} of the hidden part nobody knows whether anything is in front, more than {thresholds['unknown']:.0%}"
+    if evidence.uncertainty > thresholds["uncertainty"]:
+        return f"uncertainty {evidence.uncertainty:.2f} is above {thresholds['uncertainty']:.2f}"
+    return None
+
+
+def evidence_of(body: Body, observation: Observation) -> Evidence:
+    """What there is to go by, on the canvas."""
+    whole = body.amodal > 0.5
+    hidden = whole & ~observation.visible
+    count = int(hidden.sum())
+    unknown = int((hidden & (observation.labels == Label.UNKNOWN)).sum())
+    return Evidence(count / max(int(whole.sum()), 1), unknown / max(count, 1), body.uncertainty)

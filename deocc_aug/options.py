@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-THRESHOLDS = ("hidden", "uncertainty")
+THRESHOLDS = ("hidden", "seen", "unknown", "uncertainty")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Options:
         guidance: classifier-free guidance scale of stage 2; 1 is off.
         prompt: None asks the VQA, "" uses no words, other text is used as it is.
         gate: False paints everybody, whatever the thresholds say.
-        thresholds: the gate's: {"hidden": least hidden share of the body worth painting,
-            "uncertainty": highest uncertainty at which pixels are still touched}; a missing key is the preset's.
+        thresholds: the gate's: {"hidden": least hidden share of the body worth painting, "seen": least share of it that must be
+            seen, "unknown": highest share of the hidden part of which nobody knows whether anything is in front, "uncertainty":
+            highest uncertainty at which pixels are still touched}; a missing key is the preset's.
 
     Raises:
         ValueError: a value outside its range, or an unknown threshold.

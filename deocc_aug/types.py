@@ -199,6 +199,19 @@ class Body:
     uncertainty: float
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against painting a person; all in [0, 1].
+
+    `hidden`: the share of the completed body that is not seen; `unknown`: the share of that hidden part that nobody knows to lie behind
+    something; `uncertainty`: the expected share of the hidden silhouette that is wrong.
+    """
+
+    hidden: float
+    unknown: float
+    uncertainty: float
+
+
 @dataclass(frozen=True, eq=False)
 class Description:
     """Words for the visible person: the VQA's answers with their confidence, the prompt made of them, its embedding.
@@ -234,7 +247,7 @@ class Deocclusion:
         joints: (17, 3) float32, x, y in image pixels and confidence in [0, 1]; hidden joints included.
         hypotheses: (K, h, w) float32, K completions of the silhouette on the canvas.
         image_to_canvas: (2, 3) affine of that canvas.
-        uncertainty: [0, 1], the expected share of the hidden silhouette that is wrong.
+        evidence: what the gate went by.
         changed: whether any pixel was changed; `reason` says why, or why not.  The gate governs pixels only: mask and
             joints are always there.
         description: the words the picture was painted with.
@@ -247,11 +260,16 @@ class Deocclusion:
     joints: Joints
     hypotheses: Float[np.ndarray, "k h w"]
     image_to_canvas: Affine
-    uncertainty: float
+    evidence: Evidence
     changed: bool
     reason: str
     description: Description
     seconds: Mapping[str, float]
+
+    @property
+    def uncertainty(self) -> float:
+        """In [0, 1], the expected share of the hidden silhouette that is wrong."""
+        return self.evidence.uncertainty
 
     def _whole(self, patch: np.ndarray, dtype: type) -> np.ndarray:
         out: np.ndarray = np.zeros(self.source.shape[:2], dtype)

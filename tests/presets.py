@@ -20,7 +20,8 @@ def write_tiny_preset(folder: Path, observer: bool = False) -> Path:
         AppearanceModule(channels=(32, 32, 32)).export(folder / "appearance")
         if observer:
             ObserverModule(channels=(32, 32, 32)).export(folder / "observer")
-    defaults = Options(body_steps=2, hypotheses=2, paint_steps=2, guidance=1.0, gate=False, thresholds={"hidden": 0.02, "uncertainty": 1.0})
+    defaults = Options(body_steps=2, hypotheses=2, paint_steps=2, guidance=1.0, gate=False, 
+                       thresholds={"hidden": 0.02, "seen": 0.0, "unknown": 1.0, "uncertainty": 1.0})
     write_manifest(folder, name="tiny", revision="test", licence="Apache-2.0", canvas=(256, 192), defaults=defaults,
                    parts={part: part for part in ("body", "appearance", *(["observer"] if observer else []))})
     return folder

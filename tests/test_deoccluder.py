@@ -124,7 +124,8 @@ def test_an_unknown_pixel_changes_only_where_the_body_is_and_a_clear_one_never(d
 def test_a_box_is_enough_where_the_preset_has_an_observer(seeing: Deoccluder, picture: Picture, tmp_path: Path) -> None:
     result = seeing(picture.image, Person(picture.box_xyxy), seed=1)
     assert (result.amodal_mask > 0.5).any() and result.joints.shape == (17, 3)
-    assert not (result.changed_mask & result.visible_mask).any() and (result.image[~result.changed_mask] == picture.image[~result.changed_mask]).all()
+    same_pixels = (result.image == picture.image).all(2)
+    assert not (result.changed_mask & result.visible_mask).any() and same_pixels[~result.changed_mask].all()
     seeing.save_pretrained(tmp_path / "mine", name="mine", revision="1")
     assert same(result, Deoccluder.from_pretrained(tmp_path / "mine")(picture.image, Person(picture.box_xyxy), seed=1))
 
@@ -133,7 +134,7 @@ def test_what_is_told_of_a_person_is_not_observed_again(seeing: Deoccluder, deoc
     joints = np.concatenate([np.random.default_rng(0).uniform(60, 180, (17, 2)), np.ones((17, 1))], 1)
     assert same(*(path(picture.image, replace(picture.person(), joints=joints)) for path in (seeing, deoccluder)))
     told_masks = seeing(picture.image, picture.person())
-    assert (told_masks.changed_mask <= picture.occluder_mask).all() and (told_masks.image[picture.visible_mask] == picture.image[picture.visible_mask]).all()
+    assert (told_masks.changed_mask <= picture.occluder_mask).all() and (told_masks.visible_mask == picture.visible_mask).all()
 
 
 def test_a_callers_observer_comes_before_the_presets_own(picture: Picture, seeing: Deoccluder) -> None:

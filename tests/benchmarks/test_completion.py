@@ -20,7 +20,7 @@ from deocc_aug.benchmarks.completion import SECTIONS, Case, answering, by_rate, 
 from deocc_aug.canvas import around, box_of, place, resample_mask, window
 from deocc_aug.humans.camera import Camera, View
 from deocc_aug.humans.scenes import HIDDEN, OUT_OF_FRAME, SELF_HIDDEN, VISIBLE, Ingredients, Scene
-from deocc_aug.types import Description, Patch
+from deocc_aug.types import Description, Evidence, Patch
 
 JOINTS_PX = [(110, 55), (104, 48), (116, 48), (96, 52), (124, 52), (85, 85), (135, 85), (70, 130), (150, 130), (60, 168), (160, 168),
              (97, 152), (123, 152), (95, 200), (126, 200), (93, 240), (127, 240)]  # fmt: skip
@@ -57,7 +57,7 @@ def answer(scene: Scene, amodal: np.ndarray, joints: np.ndarray, hypotheses: lis
     patch = Patch((-10 - x0, -10 - y0), np.zeros((320, 240, 3), np.uint8), np.zeros_like(body), body, body.astype(np.float32))
     given = np.c_[joints - (x0, y0), np.ones(17)].astype(np.float32)
     photo = np.ascontiguousarray(scene.image[y0:y1, x0:x1])
-    return Deocclusion(photo, patch, given, samples, to_canvas, 0.25, False, "", Description(), {})
+    return Deocclusion(photo, patch, given, samples, to_canvas, Evidence(0.5, 0.0, 0.25), False, "", Description(), {})
 
 
 def test_a_case_tells_what_it_says_and_no_more(scene: Scene) -> None:
