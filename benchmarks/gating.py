@@ -101,7 +101,8 @@ def tried(case: Case, told: str, deoccluder: Deoccluder, estimator: MoveNet) -> 
         return None
     result = deoccluder(case.image, person, options=Options(gate=False))
     side = max(box[2:] - box[:2])
-    before, after = (np.linalg.norm(estimator(image, box) - case.joints[:, :2], axis=1)[known] / side for image in (case.image, result.image))
+    before, after = (np.linalg.norm(estimator(image, box) - case.joints[:, :2], axis=1)[known] / side
+                     for image in (case.image, result.image))
     return Tried(case.source, told, not (case.occluder & case.amodal).any(), result.evidence, result.changed, int(known.sum()),
                  int((after < NEAR).sum() - (before < NEAR).sum()), float((after - before).mean()))
 

@@ -243,7 +243,7 @@ def check_visible(person: Person) -> None:
     """Raises ValueError where nothing, or too little, is seen of a person."""
     if person.visible_mask is None:
         raise ValueError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the person "
-                         "is seen, or take a preset that has an observer, or bring one that finds them (from_pretrained(..., observer=...))")
+                         "is seen, take a preset that has an observer, or bring one that finds them (from_pretrained(..., observer=...))")
     visible = box_of(person.visible_mask)
     if visible is None:
         raise ValueError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")

@@ -40,7 +40,8 @@ def objection_to(evidence: Evidence, thresholds: Mapping[str, float]) -> str | N
     if seen < thresholds["seen"]:
         return f"{seen:.0%} of the body is seen, less than {thresholds['seen']:.0%}"
     if evidence.unknown > thresholds["unknown"]:
-        return f"of {evidence.unknown:.0%} of the hidden part nobody knows whether anything is in front, more than {thresholds['unknown']:.0%}"
+        return (f"of {evidence.unknown:.0%} of the hidden part nobody knows whether anything is in front, more than "
+                f"{thresholds['unknown']:.0%}")
     if evidence.uncertainty > thresholds["uncertainty"]:
         return f"uncertainty {evidence.uncertainty:.2f} is above {thresholds['uncertainty']:.2f}"
     return None
