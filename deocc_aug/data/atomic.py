@@ -63,14 +63,26 @@ def output_folder(path: Path) -> Path:
     Raises:
         OSError: it cannot be made, is a file, or cannot be written to; the message says so.
     """
-    try:
+    with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        for leftover in path.glob(f".*{_PART}"):
-            leftover.unlink(missing_ok=True)
+        sweep(path)
         write_bytes(path / ".writable", b"")
         (path / ".writable").unlink()
+    return path
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Says of an OSError that it is the output folder's, and what to do."""
+    try:
+        yield
     except FileExistsError:
         raise NotADirectoryError(f"the output folder {path} is a file: pass a folder") from None
     except OSError as error:
         raise OSError(f"the output folder {path} cannot be written to ({error.strerror}): pass one that can") from None
-    return path
+
+
+def sweep(path: Path) -> None:
+    """Removes what killed runs left unfinished in a folder and those inside; nobody else may be writing there."""
+    for leftover in path.rglob(f".*{_PART}"):
+        leftover.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ Where a system has no such locks (Windows) nobody is kept apart: work may then b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,25 +14,24 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-LOCK = ".lock"
 _PRESENT = 0  # the byte that every process at work shares; a claim is a byte beyond
 
 
 class Claims:
-    """One process's claims in a folder.
+    """One process's claims; `path` is the file whose bytes are locked, made if need be.
 
-    Closing any other handle of the lock file in this process would end them: one `Claims` a process and folder.
+    Closing any other handle of that file in this process would end them: one `Claims` a process and file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = open(folder / LOCK, "r+b" if (folder / LOCK).exists() else "w+b", buffering=0)
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "a+b", buffering=0)
 
-    def alone(self) -> bool:
-        """Whether no other process is at work in the folder; from now on this one is, until it closes or ends."""
-        alone = self._lock(_PRESENT, wait=False)
+    def move_in(self, alone: Callable[[], None]) -> None:
+        """From now on this process is at work; where no other is, `alone` is called before another may be."""
+        if self._lock(_PRESENT, wait=False):
+            alone()
         if fcntl:
             fcntl.lockf(self._file, fcntl.LOCK_SH, 1, _PRESENT, os.SEEK_SET)
-        return alone
 
     @contextmanager
     def on(self, key: str, wait: bool = False) -> Iterator[bool]:

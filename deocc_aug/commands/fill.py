@@ -1,0 +1,151 @@
+"""The work of `deocc-aug precompute`: completes who is not in the cache, in any number of processes, and writes an index."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from deocc_aug.data.atomic import output_errors, sweep
+from deocc_aug.data.cache import Cache, Outcome, Settings, sha256_of
+from deocc_aug.data.claims import Claims
+from deocc_aug.data.coco import CocoImage, person_of, with_hints
+from deocc_aug.data.images import read_image
+from deocc_aug.data.index import IndexedImage, IndexedPerson, write_index
+from deocc_aug.loaded import loaded
+from deocc_aug.processes import in_processes
+from deocc_aug.types import Image, Person
+
+RUNS, CLAIMS = ".runs", ".claims"  # the files whose locks say which runs are at work in a cache, and on whom
+MOST_NAMED = 3  # images named in the error
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where the images are, where results go, and what decides them; the same for every process."""
+
+    images: Path
+    out: Path
+    settings: Settings
+    device: str | None
+    use: tuple[str, ...]
+
+    def started(self) -> Worker:
+        """This work, ready to be done in this process."""
+        return Worker(self, Cache(self.out), Claims(self.out / CLAIMS))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image to do; `wait` for people whom another run is doing, rather than leave them for later."""
+
+    image: CocoImage
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a task.  `later`: another run is doing one of the people; `problem`: why the image cannot be used."""
+
+    task: Task
+    size: tuple[int, int] = (0, 0)
+    people: tuple[IndexedPerson, ...] = ()
+    later: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process's hands."""
+
+    work: Work
+    cache: Cache
+    claims: Claims
+
+    def __call__(self, task: Task) -> Done:
+        """Completes the people of one image who are not done.  What is wrong with image or people is part of the answer."""
+        path = self.work.images / task.image.file_name
+        try:
+            pixels = read_image(path)
+        except (OSError, ValueError) as error:
+            return Done(task, problem=str(error))
+        size = (pixels.shape[0], pixels.shape[1])
+        if task.image.size not in (None, size):
+            return Done(task, problem=f"{path} is {size} (height, width; EXIF orientation applied) but its COCO file says "
+                                      f"{task.image.size}: annotate the image as it is")
+        pixels_sha256, people, later = sha256_of(pixels), [], False
+        for annotation in task.image.annotations:
+            try:
+                person = person_of(with_hints(annotation, self.work.use), size)
+            except ValueError as error:
+                people.append(IndexedPerson(annotation["id"], "", str(error)))
+                continue
+            key = self.work.settings.key(pixels_sha256, person)
+            later |= not self._complete(key, pixels, person, task.wait)
+            people.append(IndexedPerson(annotation["id"], key))
+        return Done(task, size, tuple(people), later)
+
+    def _complete(self, key: str, pixels: Image, person: Person, wait: bool) -> bool:
+        """Whether the person is done, now or before."""
+        if self.cache.record(key):
+            return True
+        with self.claims.on(key, wait) as mine:
+            if mine and not self.cache.record(key):  # another run may just have been quicker
+                self.cache.write(key, self._outcome(pixels, person))
+        return mine
+
+    def _outcome(self, pixels: Image, person: Person) -> Outcome:
+        settings = self.work.settings
+        deoccluder = loaded(settings.preset, self.work.device, settings.dtype)  # in no try: what it raises is not this person's fault
+        try:
+            return Outcome.of(deoccluder(pixels, person, settings.seed, settings.options))
+        except ValueError as error:
+            return Outcome({}, refused=str(error))
+
+
+def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1) -> str:
+    """Completes the people of these images into the cache and writes the index; returns a line that says how many.
+
+    People whom a run before has done are not done again; a run that was killed is taken up by the same call.  An image that
+    cannot be used does not stop the others.  A person whom the library refuses has a record too, with the reason.
+
+    Raises:
+        OSError: the output folder cannot be written to (found before any work).
+        ValueError: no worker, nobody, an unknown preset; images that cannot be used (named after the others were done).
+        ChildProcessError: a worker ended by itself.
+    """
+    asked = [image for image in images if image.annotations]
+    if workers < 1:
+        raise ValueError(f"workers is {workers}: pass the number of processes, 1 or more")
+    if not asked:
+        raise ValueError(f"nobody is in the {len(images)} images of the annotations: pass a COCO file of people")
+    settings = {**work.settings.described, "use": sorted(work.use)}
+    runs = _moved_in(work.out)
+    done: dict[int, Done] = {}
+    with tqdm(total=sum(len(image.annotations) for image in asked), unit="person", disable=None) as bar:
+        for answer in in_processes(work.started, [Task(image) for image in asked], workers, _again):
+            done[answer.task.image.id] = answer
+            bar.update(len(answer.task.image.annotations))
+    good = [IndexedImage(image.id, image.file_name, done[image.id].size, done[image.id].people) for image in asked
+            if not done[image.id].problem]
+    refused = write_index(index, Cache(work.out), settings, good)
+    runs.close()
+    problems = [done[image.id].problem for image in asked if done[image.id].problem]
+    if problems:
+        more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
+        raise ValueError(f"{len(problems)} of {len(asked)} images cannot be used: {'; '.join(problems[:MOST_NAMED])}{more}")
+    return f"{sum(len(image.people) for image in good)} people, {refused} of them refused: {index}"
+
+
+def _again(answer: Done) -> Task | None:
+    return replace(answer.task, wait=True) if answer.later else None
+
+
+def _moved_in(out: Path) -> Claims:
+    """The folder made ready, this run's presence in it, and, where no other run is at work, what killed runs left unfinished gone."""
+    with output_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        runs = Claims(out / RUNS)
+        runs.move_in(alone=lambda: sweep(out))
+    return runs
