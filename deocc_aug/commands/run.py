@@ -31,8 +31,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--detector", type=str, help="without --coco and --box: the object detector of transformers that finds people, its "
                         f"Hub id or a folder (default: {DETECTOR})")
     parser.add_argument("--min_score", type=float, default=0.5, help="least score of a person that the detector finds, 0 to 1")
-    parser.add_argument("--observer", action="append", type=str, help="who finds what is seen of people without a mask: a SAM, SAM 2, "
-                        "Mask2Former or ViTPose of transformers, its Hub id or a folder; several fill in in turn")
+    parser.add_argument("--observer", action="append", type=str, help="who finds what nobody said of a person: a SAM, SAM 2, Mask2Former "
+                        "or ViTPose of transformers, its Hub id or a folder; several fill in in turn, the preset's own last")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; a second run goes on where the first stopped")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another sample")
     parser.add_argument("--preset", type=str, default="compact", help="a preset's name, or a folder")
