@@ -57,7 +57,7 @@ class Settings:
         found = hashlib.sha256(f"{json.dumps(self.described, sort_keys=True)} {pixels_sha256}".encode())
         for name, value in _arrays("person", person):
             found.update(f" {name} {value.dtype.str} {value.shape} ".encode())
-            found.update(np.packbits(value) if value.dtype == np.bool_ else np.ascontiguousarray(value))
+            found.update(np.ascontiguousarray(np.packbits(value) if value.dtype == np.bool_ else value).data)
         return found.hexdigest()
 
 
@@ -71,7 +71,7 @@ def _numbers_alike(value: Any) -> Any:
 def sha256_of(image: Image) -> str:
     """The digest of an image's pixels, (H, W, 3) uint8 RGB, whatever file they were in."""
     found = hashlib.sha256(f"{image.shape} ".encode())
-    found.update(np.ascontiguousarray(image))
+    found.update(np.ascontiguousarray(image).data)
     return found.hexdigest()
 
 

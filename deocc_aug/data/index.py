@@ -59,7 +59,7 @@ def _annotations(cache: Cache, images: Iterable[IndexedImage], refused: list[dic
     """The annotations of those who were completed; those who were refused go to the list."""
     for image in images:
         for person in image.people:
-            record = cache.record(person.key) if person.key else {"refused": person.refused}
+            record: dict[str, Any] | None = cache.record(person.key) if person.key else {"refused": person.refused}
             if record is None:
                 raise ValueError(f"{cache.path(person.key, 'json')} is gone: run the same `deocc-aug precompute` once more")
             if record["refused"]:

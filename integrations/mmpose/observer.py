@@ -1,7 +1,6 @@
 """Joints from a top-down MMPose model."""
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -10,16 +9,17 @@ from mmpose.apis import inference_topdown
 from torch import nn
 
 from deocc_aug.integrations.mmpose.pipelines import TRANSFORM
+from deocc_aug.observe.protocol import told
 from deocc_aug.types import COCO_JOINTS, Image, Person
 
 
 class MMPoseObserver:
     """An observer that finds the joints of a person with a top-down MMPose model, from the person's box.
 
-    It finds no masks: set it before an observer that does, or pass people with a visible mask.
+    It finds no masks: they are the caller's to give, or another observer's to find (`in_turn`, or the preset's own).
 
-    >>> model = mmpose.apis.init_model("rtmpose-s.py", "rtmpose-s.pth", "cpu")     # doctest: +SKIP
-    >>> person = MMPoseObserver(model)(image, Person(box_xyxy=box, visible_mask=visible))   # doctest: +SKIP
+    >>> model = mmpose.apis.init_model("rtmpose-s.py", "rtmpose-s.pth", "cpu")                        # doctest: +SKIP
+    >>> deoccluder = Deoccluder.from_pretrained("compact", observer=MMPoseObserver(model))            # doctest: +SKIP
 
     Args:
         model: of any skeleton that has COCO's 17 joints under their names.
@@ -46,7 +46,5 @@ class MMPoseObserver:
         (sample,) = inference_topdown(self.model, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), box)
         found = sample.pred_instances
         scores = found.keypoint_scores[0, self.order].clip(0, 1)
-        joints = np.concatenate([found.keypoints[0, self.order], np.where(scores < self.least, 0, scores)[:, None]], 1).astype(np.float64)
-        if person.joints is not None:
-            joints = np.where(person.joints[:, 2:] > 0, person.joints, joints)
-        return replace(person, joints=joints)
+        confidence = np.where(scores < self.least, 0, scores)
+        return told(person, joints=np.concatenate([found.keypoints[0, self.order], confidence[:, None]], 1).astype(np.float64))
