@@ -6,12 +6,15 @@ import numpy as np
 from deocc_aug.canvas import apply, inside_image, resample_mask
 from deocc_aug.types import Canvas, Label, Observation, Person
 
+TRUSTED = 0.5  # the least confidence of a joint that is taken as it is told
+
 
 def observe(canvas: Canvas, person: Person) -> Observation:
     """What the caller's masks, joints and prompts say about the canvas.
 
     With an occluder or unknown mask everything that is neither these nor the person is clear; without one all is unknown.
-    Prompted joints count as certain; beyond a prompted box everything is clear.
+    Prompted joints count as certain; beyond a prompted box everything is clear.  A joint on the person's visible part counts as
+    seen there if its confidence is high; the others are hints.
 
     Raises:
         ValueError: no visible mask, or none of it on the canvas.
@@ -42,7 +45,7 @@ def observe(canvas: Canvas, person: Person) -> Observation:
     labels[visible] = Label.PERSON
     column = joints[:, 0].astype(int).clip(0, canvas.size[1] - 1)
     row = joints[:, 1].astype(int).clip(0, canvas.size[0] - 1)
-    seen = (labels[row, column] == Label.PERSON) & (joints[:, 2] > 0)
+    seen = (labels[row, column] == Label.PERSON) & (joints[:, 2] >= TRUSTED)
     return Observation(labels, joints, seen)
 
 
