@@ -35,7 +35,7 @@ def annotation(number: int, image_id: int, picture: Picture, scale: float) -> di
     """One person of a picture; odd numbers do not say what is in front."""
     x0, y0, x1, y1 = picture.box_xyxy
     rng = np.random.default_rng(number)
-    joints = rng.uniform((x0, y0), (x1, y1), (17, 2)).round(1)
+    joints = rng.uniform((x0, y0), (x1, y1), (17, 2)).round()
     known = {"id": number, "image_id": image_id, "category_id": 1, "iscrowd": 0, "bbox": [x0, y0, x1 - x0, y1 - y0],
              "area": int(picture.visible_mask.sum()), "num_keypoints": 17,
              "keypoints": np.concatenate([joints, np.full((17, 1), 2.0)], 1).ravel().tolist()}

@@ -6,8 +6,11 @@ from pathlib import Path
 CONFIG = """
 custom_imports = dict(imports=['deocc_aug.integrations.mmpose'], allow_failed_imports=False)
 default_scope = 'mmpose'
+data_mode = 'topdown'
+dataset_type = 'CocoDataset'
 work_dir = {work!r}
 default_hooks = dict(visualization=dict(type='PoseVisualizationHook', enable=False))
+visualizer = dict(type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
 randomness = dict(seed=0)
 log_level = 'WARNING'
 codec = dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(8, 16), sigma=1)
@@ -18,7 +21,7 @@ model = dict(
     head=dict(type='HeatmapHead', in_channels=256, out_channels=17, deconv_out_channels=(8, 8, 8), deconv_kernel_sizes=(4, 4, 4),
               loss=dict(type='KeypointMSELoss', use_target_weight=True), decoder=codec),
     test_cfg=dict(flip_test=False))
-data = dict(type='CocoDataset', data_mode='topdown', ann_file={ann!r}, data_prefix=dict(img={images!r}))
+data = dict(type=dataset_type, data_mode=data_mode, ann_file={ann!r}, data_prefix=dict(img={images!r}))
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),

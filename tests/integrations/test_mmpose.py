@@ -18,6 +18,7 @@ from deocc_aug.integrations.mmpose import RESULT_KEYS, DeoccludePerson, MMPoseOb
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer, inference_topdown, init_model
 from mmpose.registry import TRANSFORMS
@@ -85,6 +86,7 @@ def _with_workers(cfg: Config, workers: int) -> Config:
 
 def _everything(cfg: Config) -> list[tuple[bytes, dict[str, Any]]]:
     """The tensor and the metainfo of every sample of the test loader."""
+    init_default_scope("mmpose")
     loader = Runner.build_dataloader(cfg.test_dataloader)
     found = []
     for batch in loader:
@@ -195,7 +197,7 @@ def test_insert_transform_reaches_nested_and_scoped_pipelines() -> None:
 @pytest.mark.parametrize(("spoil", "kind", "message"), [
     (lambda cfg: {"pipeline": [{"type": "LoadImage"}]}, ValueError, "no pipeline"),
     (lambda cfg: {"pipeline": ({"type": "GetBBoxCenterScale"},)}, ValueError, "pipeline is a tuple"),
-    (lambda cfg: [cfg], TypeError, "got a list")])
+    (lambda cfg: torch.nn.Linear(1, 1), TypeError, "got a Linear: pass a Config .*an inferencer has built its pipeline already")])
 def test_a_config_without_a_place_is_an_error(cfg: Config, spoil: Callable[[Config], Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         insert_transform(spoil(cfg), {})
@@ -229,6 +231,7 @@ def test_who_is_not_in_the_cache(folder: Path, cache: Path, on_missing: str) -> 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_runner_tests_and_trains(whole_cfg: Config, tmp_path: Path, workers: int) -> None:
     whole_cfg.work_dir = str(tmp_path)
+    whole_cfg.test_evaluator.nms_mode = "none"
     whole_cfg.test_evaluator.outfile_prefix = str(tmp_path / "found")
     runner = Runner.from_cfg(_with_workers(whole_cfg, workers))
     metrics = runner.test()
@@ -237,7 +240,7 @@ def test_the_runner_tests_and_trains(whole_cfg: Config, tmp_path: Path, workers:
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     runner.train()
     assert any(not torch.equal(value, before[name]) for name, value in runner.model.state_dict().items())
-    dumped = Config.fromfile(next(tmp_path.glob("*/vis_data/config.py")))
+    dumped = Config.fromfile(str(tmp_path / "config.py"))
     assert "deocc_aug.integrations.mmpose" in dumped.custom_imports["imports"]
 
 
@@ -263,8 +266,6 @@ def test_inferencers_take_the_changed_config(whole_cfg: Config, picture: Picture
     (result,) = list(inferencer(str(tmp_path / "photo.png"), return_datasamples=True))
     sample = result["predictions"][0]
     assert sample.deocc_source == "refused" and sample.pred_instances.keypoints.shape[1:] == (17, 2)  # the tiny preset has no observer
-    with pytest.raises(TypeError, match="an inferencer has built its pipeline already"):
-        insert_transform(inferencer)
 
 
 def test_cuda_is_refused_in_a_forked_worker(folder: Path, cfg: Config) -> None:
