@@ -9,11 +9,14 @@ COMMA := ,
 
 install: $(STAMP)
 
+# mmpose without its dependencies: chumpy does not build.  opencv-python, which mmengine asks for, puts its files, which need libGL, over
+# those of opencv-python-headless, which need no display: these go back on top.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[$(EXTRAS)]'
 ifneq ($(filter mmpose bench all,$(subst $(COMMA), ,$(EXTRAS))),)
 	$(BIN)/python -m pip install --constraint constraints.txt --no-deps mmpose
+	$(BIN)/python -m pip install --constraint constraints.txt --no-deps --force-reinstall opencv-python-headless
 endif
 	touch $@
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,16 +122,15 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1)
     if not asked:
         raise ValueError(f"nobody is in the {len(images)} images of the annotations: pass a COCO file of people")
     settings = {**work.settings.described, "use": sorted(work.use)}
-    runs = _moved_in(work.out)
     done: dict[int, Done] = {}
-    with tqdm(total=sum(len(image.annotations) for image in asked), unit="person", disable=None) as bar:
-        for answer in in_processes(work.started, [Task(image) for image in asked], workers, _again):
-            done[answer.task.image.id] = answer
-            bar.update(len(answer.task.image.annotations))
-    good = [IndexedImage(image.id, image.file_name, done[image.id].size, done[image.id].people) for image in asked
-            if not done[image.id].problem]
-    refused = write_index(index, Cache(work.out), settings, good)
-    runs.close()
+    with closing(_moved_in(work.out)):
+        with tqdm(total=sum(len(image.annotations) for image in asked), unit="person", disable=None) as bar:
+            for answer in in_processes(work.started, [Task(image) for image in asked], workers, _again):
+                done[answer.task.image.id] = answer
+                bar.update(len(answer.task.image.annotations))
+        good = [IndexedImage(image.id, image.file_name, done[image.id].size, done[image.id].people) for image in asked
+                if not done[image.id].problem]
+        refused = write_index(index, Cache(work.out), settings, good)
     problems = [done[image.id].problem for image in asked if done[image.id].problem]
     if problems:
         more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
