@@ -271,7 +271,7 @@ def test_inferencers_take_the_changed_config(whole_cfg: Config, picture: Picture
 def test_cuda_is_refused_in_a_forked_worker(folder: Path, cfg: Config) -> None:
     insert_transform(cfg, {"preset": f"{folder}/tiny", "device": "cuda"})
     with pytest.raises(RuntimeError, match="'cuda' cannot be used in a data loader's worker that was forked.*num_workers=0"):
-        _everything(_with_workers(cfg, 2))
+        _everything(_with_workers(cfg, 1))
 
 
 def test_an_mmpose_model_observes_the_joints(folder: Path, cfg: Config, picture: Picture) -> None:
