@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deocc_aug.data.coco import image_named, mask_of, person_of, read_coco, rle_of
+from deocc_aug.data.coco import HINTS, USED, image_named, mask_of, person_of, read_coco, rle_of, with_hints
 
 GOOD: dict[str, Any] = {
     "images": [{"id": 7, "file_name": "a/photo.jpg", "height": 40, "width": 30}, {"id": 8, "file_name": "b/photo.jpg"}],
@@ -56,6 +56,23 @@ def test_an_annotation_becomes_a_person() -> None:
 def test_rle_and_mask_are_inverse(mask: np.ndarray) -> None:
     coded = json.loads(json.dumps(rle_of(mask)))
     np.testing.assert_array_equal(mask_of(coded, (mask.shape[0], mask.shape[1]), "m"), mask)
+
+
+def test_ochumans_dicts_are_outer_polygons_without_the_inner_ones() -> None:
+    outer, inner = [2.0, 2.0, 20.0, 2.0, 20.0, 30.0, 2.0, 30.0], [8.0, 8.0, 12.0, 8.0, 12.0, 14.0, 8.0, 14.0]
+    whole, hole = (mask_of([polygon], (40, 30), "m") for polygon in (outer, inner))
+    np.testing.assert_array_equal(mask_of({"outer": [outer], "inner": [inner]}, (40, 30), "m"), whole & ~hole)
+    np.testing.assert_array_equal(mask_of({"outer": [outer], "inner": []}, (40, 30), "m"), whole)
+    with pytest.raises(ValueError, match="segmentation's inner has a polygon of 3 numbers"):
+        mask_of({"outer": [outer], "inner": [[1, 2, 3]]}, (40, 30), "segmentation")
+
+
+def test_hints_that_are_not_to_be_used_are_left_out() -> None:
+    annotation = GOOD["annotations"][0] | {"keypoints": [1, 2, 2] * 17}
+    assert person_of(with_hints(annotation, HINTS), (40, 30)).joints is not None
+    used = person_of(with_hints(annotation, USED), (40, 30))
+    assert used.joints is None and used.visible_mask is not None
+    assert person_of(with_hints(annotation, ()), (40, 30)).visible_mask is None
 
 
 def test_the_longer_path_finds_the_image(tmp_path: Path) -> None:
