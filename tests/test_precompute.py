@@ -108,8 +108,8 @@ def test_the_same_run_again_writes_no_person_twice(folder: Path, whole: Path) ->
 
 
 def test_two_workers_and_two_runs_at_once_make_the_same_bytes(folder: Path, whole: Path, tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("deocc-aug")), *_arguments(folder, tmp_path, "--workers", "2")]
-    runs = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    command = [str(Path(sys.executable).with_name("deocc-aug")), *_arguments(folder, tmp_path, "--workers")]
+    runs = [subprocess.Popen([*command, workers], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for workers in "12"]
     for run in runs:
         _, error = run.communicate(timeout=600)
         assert run.returncode == 0, error.decode()
