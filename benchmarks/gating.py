@@ -2,7 +2,8 @@
 
 Everybody is painted with the gate off, and a pose estimator looks at the picture before and after.  Then every threshold is
 tried on what was measured, so that a preset's defaults can be chosen.  The people are those that training may see: `ccp` photos
-of split train, with a cut-out of a COCO image of odd number in front and without, and synthetic people drawn anew.
+of split train, with a cut-out of a COCO image of odd number in front and without, and synthetic people drawn anew.  With
+``--split val`` the photos are those that neither training nor thresholds have seen.
 """
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ from deocc_aug.types import Evidence, Image, Joints, Mask
 
 NEAR = 0.1  # PCK: within this share of the longer side of the true box
 HARMED = 0.05  # the mean error grows by more than this share of it
+PHOTOS = {"train": 800, "val": 100}  # of Clothing Co-Parsing
 TOLD = ("masks", "visible mask", "box")
 SWEPT = {"hidden": np.linspace(0, 0.3, 31), "seen": np.linspace(0, 0.6, 31), "unknown": np.linspace(0, 1, 31),
          "uncertainty": np.linspace(0.05, 0.8, 31)}
@@ -71,11 +73,11 @@ class Tried:
     grown: float
 
 
-def photo_cases(ccp: Path, coco: Path, count: int, seed: int) -> Iterator[Case]:
-    """`ccp` train photos, each as it is and behind something."""
+def photo_cases(ccp: Path, coco: Path, split: str, count: int, seed: int) -> Iterator[Case]:
+    """`ccp` photos of a split, each as it is and behind something."""
     cutouts = [*read_cutouts(coco, side=300, leave_out=even_numbered)]
     rng = np.random.default_rng(seed)
-    for case in islice(ccp_cases(ccp, "train"), seed, None, max(1, 800 // count)):
+    for case in islice(ccp_cases(ccp, split), 0, None, max(1, PHOTOS[split] // count)):
         assert case.joints is not None
         yield Case("ccp", case.image, case.visible, np.zeros_like(case.visible), case.joints)
         pasted = occlude(case.image, case.visible, cutouts, rng.uniform(0.05, HIGHEST_RATE), rng)
@@ -126,13 +128,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--ccp", type=Path, required=True, help="folder of Clothing Co-Parsing")
     parser.add_argument("--coco", type=Path, required=True, help="COCO-format folder whose objects stand in front")
     parser.add_argument("--preset", default="compact")
-    parser.add_argument("--n", type=int, default=100, help="photos, and as many synthetic people")
+    parser.add_argument("--split", choices=sorted(PHOTOS), default="train", help="of the photos; val to see what the defaults are worth")
+    parser.add_argument("--n", type=int, default=80, help="photos, and as many synthetic people")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write what was measured of every person")
     parser.add_argument("--picture", type=Path, help="also draw harm against gain")
     options = parser.parse_args(arguments)
     deoccluder, estimator = Deoccluder.from_pretrained(options.preset), MoveNet(options.model)
-    cases = [*photo_cases(options.ccp, options.coco, options.n, options.seed), *drawn_cases(options.n, options.seed + 1000)]
+    cases = [*photo_cases(options.ccp, options.coco, options.split, options.n, options.seed), *drawn_cases(options.n, options.seed + 1000)]
     people = [one for case in tqdm(cases, unit="person") for told in TOLD if (one := tried(case, told, deoccluder, estimator)) is not None]
     thresholds = dict(deoccluder.preset.defaults.thresholds or {})
     print(markdown([row for told in TOLD for row in rows_of([p for p in people if p.told == told], thresholds)]))

@@ -13,17 +13,16 @@ from torch import Tensor
 from deocc_aug.body.codec import joints_from_heatmaps
 from deocc_aug.body.pipeline import mirrored
 from deocc_aug.canvas import apply, cut, patch_rectangle, place, resample, widened
-from deocc_aug.compose import joints_in_image
 from deocc_aug.data.images import check_image
-from deocc_aug.observe.codec import IN_FRONT, PERSON, VISIBLE, Answer, answer_channels, condition_channels, decode, encode
+from deocc_aug.observe.codec import IN_FRONT, PERSON, Answer, answer_channels, condition_channels, decode, encode
 from deocc_aug.observe.given import on_canvas
 from deocc_aug.observe.protocol import told
 from deocc_aug.patches import JOINT_SIGMA
 from deocc_aug.types import JOINTS, MIRRORED, Box, Canvas, Image, Joints, Mask, Person
 
 ROOM = 0.2  # room on every side of the given box, in longer sides
-SURE = 0.5  # a pixel more probable than this shows the person, or what is in front of them
-CLEAR = 0.8  # and one that with at least this probability shows neither hides nothing
+SURE = 0.5  # a pixel more probable than this shows the person
+CLEAR = 0.8  # and one that with at least this probability shows neither them nor what is in front of them hides nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,23 +120,22 @@ class CompactObserver:
         self.pipeline, self.size = pipeline, size
 
     def __call__(self, image: Image, person: Person) -> Person:
-        """The person with the masks, and the visible joints, that the caller did not give.
+        """The person with the masks that the caller did not give.
 
-        The visible mask holds at least the pixel that shows the person most probably; the occluder mask may be empty: nothing hides
-        them.  What it is not sure of, and what it did not look at, is unknown.
+        The visible mask holds at least the pixel that shows the person most probably.  What seems to be in front, what it is not
+        sure of and what it did not look at is unknown: it says what cannot hide anything, and names no occluder for certain, since
+        all of an occluder would be painted over and it takes many a thing beside a person for one in front.  Nor does it tell of the
+        joints that it finds (`look` has them): among occluders they are worse than those that stage 1 finds alone.
 
         Raises:
             ValueError: not an RGB uint8 image (H, W, 3), or a box that lies outside it.
         """
         image = check_image(image)
-        if person.visible_mask is not None and person.occluder_known and person.joints is not None:
+        if person.visible_mask is not None and person.occluder_known:
             return person
         canvas, seen = self.look(image, person)
-        joints = joints_in_image(seen.joints, canvas).astype(np.float64)
-        shown = seen.states[:, VISIBLE]
-        joints[:, 2] = np.where(shown > 0.5, joints[:, 2] * shown, 0)
-        return told(person, in_image(seen.person, canvas, SURE, empty=False), in_image(seen.in_front, canvas, SURE), joints,
-                    ~in_image(1 - seen.person - seen.in_front, canvas, CLEAR))
+        return told(person, in_image(seen.person, canvas, SURE, empty=False),
+                    unknown_mask=~in_image(1 - seen.person - seen.in_front, canvas, CLEAR))
 
     def look(self, image: Image, person: Person) -> tuple[Canvas, Seen]:
         """The canvas around the person's box, and what is seen on it: probabilities, hidden joints, the hidden share."""

@@ -122,8 +122,8 @@ def test_a_person_comes_back_in_image_coordinates(pipeline: ObserverPipeline, pi
     observer: Observer = CompactObserver(pipeline)
     seen = observer(picture.image, Person(picture.box_xyxy))
     assert seen.visible_mask is not None and seen.visible_mask.shape == (300, 220) and seen.visible_mask.any()
-    assert seen.occluder_mask is not None and not (seen.occluder_mask & seen.visible_mask).any()
-    assert seen.joints is not None and seen.joints.shape == (17, 3)
+    assert seen.occluder_mask is None and seen.unknown_mask is not None and not (seen.unknown_mask & seen.visible_mask).any()
+    assert seen.joints is None
 
 
 def test_what_the_caller_gave_stays(pipeline: ObserverPipeline, picture: Picture) -> None:
