@@ -26,7 +26,7 @@ def test_the_doctor_sees_versions_devices_and_presets(capsys: pytest.CaptureFixt
 
 def test_every_extra_is_known_to_the_doctor() -> None:
     extras = metadata.metadata("deocc-aug").get_all("Provides-Extra") or []
-    assert set(extras) == {"mmpose", "mesh", "albumentations", "humans", "train", "bench", "bulk", "dev", "all"}
+    assert set(extras) == {"mmpose", "mesh", "albumentations", "humans", "train", "bench", "bulk", "dev", "hub", "all"}
     core = {requirement.name for requirement in doctor.requirements("")}
     assert "torch" in core and "pytest" not in core
     everything = {requirement.name for requirement in doctor.requirements("all")}
