@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deocc_aug.appearance.codec import hole_of
+from deocc_aug.bars import no_loading_bars
 from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_look, inverse, place, resample_mask, widened
 from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
 from deocc_aug.describe import describe
 from deocc_aug.gate import evidence_of, judge
+from deocc_aug.observe.boxes import inside
 from deocc_aug.observe.given import observe
 from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
@@ -81,7 +83,7 @@ class Deoccluder:
             pipeline.unet.eval().to(memory_format=torch.channels_last)
             return pipeline
 
-        with no_loading_bars():
+        with no_loading_bars("diffusers"):
             body, appearance = loaded(BodyPipeline, "body"), loaded(AppearancePipeline, "appearance")
             if OBSERVER in manifest.parts:
                 own = CompactObserver(loaded(ObserverPipeline, OBSERVER), manifest.canvas)
@@ -233,10 +235,7 @@ def check_person(person: Person, image: Image) -> None:
         mask = getattr(person, name)
         if mask is not None and mask.shape != (height, width):
             raise ValueError(f"{name} is {mask.shape} but the image is {(height, width)}: pass the mask in the image's own size")
-    x0, y0, x1, y1 = person.box_xyxy
-    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-        raise ValueError(f"box_xyxy {person.box_xyxy.tolist()} lies outside the image, which is {width} wide and {height} high: "
-                         "pass (x0, y0, x1, y1) in this image's pixels")
+    inside(person.box_xyxy, image)
 
 
 def check_visible(person: Person) -> None:
@@ -252,20 +251,6 @@ def check_visible(person: Person) -> None:
     if longer < MIN_PERSON_PX:
         raise ValueError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
                          "leave them out or pass a larger image")
-
-
-@contextmanager
-def no_loading_bars() -> Iterator[None]:
-    """diffusers without its bar for every part of a pipeline; as it was afterwards."""
-    from diffusers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 @contextmanager

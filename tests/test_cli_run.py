@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from killing import KILLER
 from pictures import Picture, draw
 
 from deocc_aug.cli import main
@@ -22,18 +23,6 @@ from deocc_aug.data.images import read_image
 from deocc_aug.weights import resolve
 
 FAST = ["--options.body_steps", "1", "--options.hypotheses", "1", "--options.paint_steps", "1"]
-KILLER = """
-import os, signal, sys
-from deocc_aug.cli import main
-replace, left = os.replace, [int(sys.argv[1])]
-def dying(source, target):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-os.replace = dying
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 def _png_mask(path: Path, mask: np.ndarray) -> None:

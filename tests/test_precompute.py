@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from killing import KILLER
 from presets import write_tiny_preset
 from tiny_coco import write_coco
 
@@ -27,19 +28,6 @@ from deocc_aug.data.coco import USED, person_of, read_coco, with_hints
 from deocc_aug.data.images import read_image
 from deocc_aug.loaded import loaded, one_thread
 from deocc_aug.types import Person
-
-KILLER = """
-import os, signal, sys
-from deocc_aug.cli import main
-replace, left = os.replace, [int(sys.argv[1])]
-def dying(source, target):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-os.replace = dying
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from deocc_aug.body.codec import joints_from_heatmaps
 from deocc_aug.body.pipeline import mirrored
 from deocc_aug.canvas import apply, cut, patch_rectangle, place, resample, widened
 from deocc_aug.data.images import check_image
+from deocc_aug.observe.boxes import inside
 from deocc_aug.observe.codec import IN_FRONT, PERSON, Answer, answer_channels, condition_channels, decode, encode
 from deocc_aug.observe.given import on_canvas
 from deocc_aug.observe.protocol import told
@@ -139,10 +140,8 @@ class CompactObserver:
 
     def look(self, image: Image, person: Person) -> tuple[Canvas, Seen]:
         """The canvas around the person's box, and what is seen on it: probabilities, hidden joints, the hidden share."""
-        x0, y0, x1, y1 = box = person.box_xyxy
-        if x1 <= 0 or y1 <= 0 or x0 >= image.shape[1] or y0 >= image.shape[0]:
-            raise ValueError(f"box_xyxy {box.tolist()} lies outside the image, which is {image.shape[1]} wide and {image.shape[0]} high: "
-                             "pass (x0, y0, x1, y1) in this image's pixels")
+        box = person.box_xyxy
+        inside(box, image)
         canvas = cut(image, place(widened(box, ROOM), self.size), self.size)
         on = apply(canvas.image_to_canvas, box.reshape(2, 2)).reshape(4)
         return canvas, self.pipeline(canvas, on, None if person.joints is None else on_canvas(person.joints, canvas))

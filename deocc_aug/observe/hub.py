@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+
+from deocc_aug.bars import no_loading_bars
 
 Loaded = TypeVar("Loaded")
 
@@ -28,7 +29,7 @@ def fetched(source: str | Path, what: str, load: Callable[[bool], Loaded], local
     """
     try:
         try:
-            with _no_loading_bars():
+            with no_loading_bars("transformers"):
                 return load(True)
         except OSError:
             if local_files_only or not _is_id(source):
@@ -97,17 +98,3 @@ def _is_id(source: str | Path) -> bool:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0].rstrip(".:")
-
-
-@contextmanager
-def _no_loading_bars() -> Iterator[None]:
-    """transformers without its bars while it reads files that are there; as it was afterwards."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
