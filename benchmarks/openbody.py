@@ -1,11 +1,11 @@
 """How near the open body comes to anny: ``python -m deocc_aug.benchmarks.openbody``.
 
-Poses are drawn from the pose prior (all families, as often as it draws them), the shape is the template's.  "posed the same": each of
-SMPL-X's 55 joints takes the rotation of the bone that it stands for, and in anny every bone that SMPL-X has no joint for follows the nearest
-above it that has one; anny's own skinning of its own 163 bones is compared with smplx's forward pass, vertex by vertex, all 13718 of them,
-the pelvis at the same place.  "posed in full": the same poses, but anny bends all bones that the prior sets (five in the spine, four in
-the neck, the twisted forearm): what SMPL-X's tree cannot follow.  "shapes": bodies that the shape directions were not made of, at rest,
-against what the ten directions reach of them.  "joints": the places that the regressor tells, at rest, of those bodies.
+Poses are drawn from the pose prior (all families, as often as it draws them), the shape is the template's.  "posed the same": each
+of SMPL-X's 55 joints takes the rotation of the bone that it stands for, and in anny every bone that SMPL-X has no joint for follows the
+nearest above it that has one; anny's own skinning of its own 163 bones is compared with smplx's forward pass, vertex by vertex, all
+13718 of them, the pelvis at the same place.  "posed in full": the same poses, but anny bends all bones that the prior sets (five in the
+spine, four in the neck, the twisted forearm): what SMPL-X's tree cannot follow.  "shapes": bodies that the shape directions were not
+made of, at rest, against what the ten directions reach of them.  "joints": the places that the regressor tells, at rest, of those bodies.
 """
 from __future__ import annotations
 
