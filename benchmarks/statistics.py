@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Num
 from scipy.stats import rankdata
 
 RESAMPLES = 2000
+AT_ONCE = 100
 
 Values = Sequence[float] | np.ndarray
 
@@ -43,6 +44,39 @@ def bootstrap(statistic: Callable[..., float], *columns: Num[np.ndarray, "n"] | 
     told = found[np.isfinite(found)]
     low, high = np.quantile(told, (0.025, 0.975)) if people > 1 and len(told) else (np.nan, np.nan)
     return Estimate(value, float(low), float(high), people)
+
+
+def resampled_sums(columns: Float[np.ndarray, "people columns"], seed: int = 0) -> Float[np.ndarray, "draws columns"]:
+    """The columns' sums over people drawn anew `RESAMPLES` times, the same people for every column: differences of them are paired.
+
+    Takes memory for `AT_ONCE` draws at a time, however many people there are.
+    """
+    people = len(columns)
+    rng = np.random.default_rng(seed)
+    sums = np.empty((RESAMPLES, columns.shape[1]))
+    for start in range(0, RESAMPLES if people else 0, AT_ONCE):
+        drawn = rng.integers(people, size=(min(AT_ONCE, RESAMPLES - start), people))
+        drawn += people * np.arange(len(drawn))[:, None]
+        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        sums[start:start + len(drawn)] = times @ columns
+    return sums
+
+
+def of_sums(statistic: Callable[..., Any], totals: Float[np.ndarray, "columns"], sums: Float[np.ndarray, "draws columns"],
+            people: int) -> Estimate:
+    """`statistic` of sums over people, and its percentile interval from `resampled_sums` of the same columns.
+
+    Args:
+        statistic: takes each column's sum, one number or a draw's each; samples in which it is NaN are left out.
+        totals: the columns' sums over the people themselves.
+    """
+    if not people:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value, found = float(statistic(*totals)), np.asarray(statistic(*sums.T))
+    told = found[np.isfinite(found)]
+    low, high = np.quantile(told, (0.025, 0.975)) if people > 1 and len(told) else (np.nan, np.nan)
+    return Estimate(value if np.isfinite(value) else np.nan, float(low), float(high), people)
 
 
 def iou(a: Bool[np.ndarray, "h w"], b: Bool[np.ndarray, "h w"]) -> float:

@@ -1,0 +1,1 @@
+"""The benchmark harness: arms x estimators over a data set, person by person, resumable, with one report."""

@@ -1,0 +1,81 @@
+"""`deocc-aug bench TASK ...`: what de-occlusion changes, for whom, and whether it is more than chance."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deocc_aug.commands import Command
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+SYNTHETIC = "deocc_aug.benchmarks.harness.synthetic.SyntheticPeople"
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    tasks = parser.add_subcommands(dest="task")
+    tasks.add_subcommand("pose2d", _pose2d(type(parser)), help="what pose estimators find in each arm's pictures")
+    compare = type(parser)()
+    compare.add_argument("first", type=str, help="metrics.json of a run")
+    compare.add_argument("second", type=str, help="metrics.json of another")
+    tasks.add_subcommand("compare", compare, help="two runs' figures side by side")
+
+
+def _task(kind: type[ArgumentParser]) -> ArgumentParser:
+    """What every task asks."""
+    from pathlib import Path
+
+    from deocc_aug.benchmarks.harness.arms import DEFAULT
+    from deocc_aug.benchmarks.harness.data import BenchData
+    from deocc_aug.benchmarks.harness.run import Machine
+
+    parser = kind()
+    parser.add_argument("--config", action="config", help="YAML file with any of the options below; examples are in benchmarks/configs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for records and report; a run that was stopped goes on from them")
+    parser.add_argument("--arms", type=list[str], default=list(DEFAULT),
+                        help="occluded, grey, telea, oracle, deocc:PRESET[,option=value...]; several of the last")
+    parser.add_argument("--gallery", type=int, default=3, help="pictures of best, of median and of worst cases in the report; 0 for none")
+    parser.add_class_arguments(Machine, "machine")
+    parser.add_subclass_arguments(BenchData, "data", required=False, help="the data set: a class by its import path, and its options")
+    parser.set_defaults({"data": {"class_path": SYNTHETIC}})
+    return parser
+
+
+def _pose2d(kind: type[ArgumentParser]) -> ArgumentParser:
+    from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
+
+    parser = _task(kind)
+    parser.add_argument("--estimators", type=dict[str, PoseEstimator], default={},
+                        help="by the name that the report calls them: a class by its import path, and its options")
+    return parser
+
+
+def _run(config: Namespace) -> int:
+    if config.task == "compare":
+        from pathlib import Path
+
+        from deocc_aug.benchmarks.harness.compare import compared
+
+        print(compared(Path(config.compare.first), Path(config.compare.second)))
+        return 0
+    return _run_pose2d(config.pose2d)
+
+
+def _run_pose2d(given: Namespace) -> int:
+    from deocc_aug.benchmarks.estimators.protocol import check, described
+    from deocc_aug.benchmarks.harness import pose_report
+    from deocc_aug.benchmarks.harness.pose2d import Pose2D
+    from deocc_aug.benchmarks.harness.run import run
+
+    if not given.estimators:
+        raise ValueError("no estimator is named: pass --estimators, such as --estimators.movenet "
+                         "deocc_aug.benchmarks.estimators.litert.MoveNet --estimators.movenet.model FILE.tflite, or a config that does")
+    for name, estimator in given.estimators.items():
+        check(name, estimator)
+    done = run(lambda arms, records, names: Pose2D(arms, records, names, given.estimators), "pose2d", given.data, given.arms, given.out,
+               given.machine, {"estimators": {name: described(estimator) for name, estimator in given.estimators.items()}})
+    if done is not None:
+        print(f"look at {pose_report.write(done, given.machine, given.gallery)}")
+    return 0
+
+
+bench = Command("judge de-occlusion by what estimators then find: arms x estimators, with a report", _add_arguments, _run)

@@ -1,0 +1,131 @@
+"""The task `pose2d`: what an arm does to the joints that pose estimators find."""
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
+from deocc_aug.benchmarks.harness.arms import OCCLUDED, Arm, View
+from deocc_aug.benchmarks.harness.cases import Case
+from deocc_aug.benchmarks.harness.metrics import PCK, Harm, OksAP
+from deocc_aug.benchmarks.harness.module import BenchModule
+from deocc_aug.benchmarks.harness.records import Record, Records
+from deocc_aug.types import JOINTS, Box, Image
+
+LOST = 1.0  # longer sides that a joint counts as off which an estimator did not give
+
+
+class Pose2D(BenchModule):
+    """Runs pose estimators on every arm's view of every case, in the same crop.
+
+    Args:
+        estimators: by the name that reports call them.
+    """
+
+    task = "pose2d"
+
+    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str], estimators: Mapping[str, PoseEstimator]) -> None:
+        super().__init__(arms, records, names)
+        self.estimators = dict(estimators)
+
+    def objection(self, case: Case) -> str:
+        return "" if case.labelled.any() else "no joint is labelled"
+
+    def measured(self, case: Case, views: Mapping[str, View], before: Record | None) -> dict[str, dict[str, Any]]:
+        """Estimates by arm and estimator; a view that is the case's own picture is looked at once."""
+        as_it_is = (before or {"arms": {}})["arms"].get(OCCLUDED, {}).get("estimates", {})
+        found: dict[str, dict[str, Any]] = {}
+        for arm, view in views.items():
+            found[arm] = {"estimates": {}}
+            for name in self.estimators:
+                known = as_it_is.get(name) if view.same else None
+                answer = self._estimate(name, view.image, case.box_xyxy) if known is None else known
+                found[arm]["estimates"][name] = answer
+                if view.same:
+                    as_it_is = {**as_it_is, name: answer}
+        return found
+
+    def _estimate(self, name: str, image: Image, box_xyxy: Box) -> dict[str, Any]:
+        """An estimate as a record keeps it; one that fails on a picture is written down as such, with no joint found."""
+        start, failed = time.perf_counter(), ""
+        joints = np.full((JOINTS, 3), np.nan)
+        with self.timed(f"estimator {name}"):
+            try:
+                joints = np.asarray(self.estimators[name].estimate(image, box_xyxy), np.float64).reshape(JOINTS, 3)
+            except (ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+                failed = f"{type(error).__name__}: {error}"
+        found = np.isfinite(joints).all(1)
+        return {"joints": [joint.tolist() if there else None for joint, there in zip(joints, found, strict=True)],
+                "seconds": time.perf_counter() - start, "failed": failed}
+
+    def logged(self, records: Sequence[Record]) -> dict[str, float]:
+        """PCK on hidden and on visible joints, OKS-AP, and harm, by estimator and arm."""
+        out: dict[str, float] = {}
+        for estimator in self.estimators:
+            before = errors_of(records, OCCLUDED, estimator)
+            for arm in self.arms:
+                metrics = self._metrics(records, arm.name, estimator, before)
+                out |= {f"{estimator}/{arm.name}/{name}": float(value) for name, value in metrics.items()}
+        return out
+
+    def _metrics(self, records: Sequence[Record], arm: str, estimator: str, before: Float[np.ndarray, "n 17"]) -> dict[str, torch.Tensor]:
+        errors, (labelled, hidden) = errors_of(records, arm, estimator), joints_of(records)
+        found = torch.from_numpy(errors)
+        pcks = {"pck_hidden": hidden, "pck_visible": labelled & ~hidden}
+        out = {}
+        for name, which in pcks.items():
+            pck = PCK()
+            pck.update(found, torch.from_numpy(which))
+            out[name] = pck.compute()
+        harm = Harm()
+        harm.update(*(torch.from_numpy(mean_error(e, labelled)) for e in (before, errors)))
+        out["harm"] = harm.compute()
+        areas = [record["truth"]["area"] for record in records]
+        if None not in areas:
+            ap = OksAP()
+            ap.update(torch.from_numpy(found_of(records, arm, estimator)), torch.tensor([r["truth"]["joints"] for r in records]),
+                      torch.tensor(areas), torch.tensor([r["truth"]["box"] for r in records]))
+            out["oks_ap"] = ap.compute()
+        return out
+
+
+def found_of(records: Sequence[Record], arm: str, estimator: str) -> Float[np.ndarray, "n 17 3"]:
+    """An estimator's joints in an arm, NaN where it gave none."""
+    nothing = [np.nan] * 3
+    joints = [[joint or nothing for joint in record["arms"][arm]["estimates"][estimator]["joints"]] for record in records]
+    return np.array(joints, np.float64).reshape(-1, JOINTS, 3)
+
+
+def joints_of(records: Sequence[Record]) -> tuple[Bool[np.ndarray, "n 17"], Bool[np.ndarray, "n 17"]]:
+    """The labelled joints, and those of them that something is in front of."""
+    labelled = np.array([record["truth"]["joints"] for record in records], np.float64).reshape(-1, JOINTS, 3)[:, :, 2] > 0
+    return labelled, np.array([record["truth"]["hidden"] for record in records], np.bool_).reshape(-1, JOINTS) & labelled
+
+
+def errors_of(records: Sequence[Record], arm: str, estimator: str) -> Float[np.ndarray, "n 17"]:
+    """How far each joint is off, in longer sides of the true box; NaN where it was not found."""
+    return _off(records, found_of(records, arm, estimator))
+
+
+def own_errors_of(records: Sequence[Record], arm: str) -> Float[np.ndarray, "n 17"]:
+    """The same of the joints that the de-occluder itself gives, NaN where it refused."""
+    nothing = [[np.nan] * 3] * JOINTS
+    own = [record["arms"][arm]["view"].get("own") or nothing for record in records]
+    return _off(records, np.array(own, np.float64).reshape(-1, JOINTS, 3))
+
+
+def _off(records: Sequence[Record], found: Float[np.ndarray, "n 17 3"]) -> Float[np.ndarray, "n 17"]:
+    truth = np.array([record["truth"]["joints"] for record in records], np.float64).reshape(-1, JOINTS, 3)
+    sides = np.array([record["truth"]["side"] for record in records], np.float64)
+    return np.asarray(np.linalg.norm(found[:, :, :2] - truth[:, :, :2], axis=2) / sides[:, None])
+
+
+def mean_error(errors: Float[np.ndarray, "n 17"], labelled: Bool[np.ndarray, "n 17"]) -> Float[np.ndarray, "n"]:
+    """Each case's mean over its labelled joints; a joint that was not found counts as `LOST`."""
+    whole = np.where(np.isnan(errors), LOST, errors)
+    return np.asarray((whole * labelled).sum(1) / labelled.sum(1))
