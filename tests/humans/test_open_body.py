@@ -57,8 +57,8 @@ def test_bones_without_a_joint_are_carried_by_the_nearest_above_that_has_one() -
     bones = ("root", "spine05", "spine03", "upperarm01.L", "upperarm02.L", "lowerarm01.L", "foot.L", "toe1-1.L", "toe4-1.L", "toe4-2.L")
     parents = (-1, 0, 1, 2, 3, 4, 0, 6, 6, 8)
     found = owners({bone: index for index, bone in enumerate(bones)}, parents)
-    assert [JOINTS[joint] for joint in found] == ["pelvis", "pelvis", "spine1", "left_shoulder", "left_shoulder", "left_elbow", "left_ankle",
-                                                  "left_foot", "left_foot", "left_foot"]
+    assert [JOINTS[joint] for joint in found] == ["pelvis", "pelvis", "spine1", "left_shoulder", "left_shoulder", "left_elbow",
+                                                  "left_ankle", "left_foot", "left_foot", "left_foot"]
 
 
 def test_smplx_creates_and_builds_it(model: Any, path: Path) -> None:
@@ -123,7 +123,8 @@ def test_the_vertices_that_smplx_has_numbers_for_lie_where_they_should(joints: d
 def test_landmarks_lie_in_their_order_on_the_face(body: OpenBody, joints: dict[str, np.ndarray]) -> None:
     for weights in (body.landmark_weights, body.contour_weights):
         assert (weights >= 0).all() and np.allclose(weights.sum(-1), 1)
-    high = [joints[name][1] for name in ("left_eye_brow3", "left_eye2", "nose2", "nose_middle", "mouth_top", "mouth_bottom", "contour_middle")]
+    down = ("left_eye_brow3", "left_eye2", "nose2", "nose_middle", "mouth_top", "mouth_bottom", "contour_middle")
+    high = [joints[name][1] for name in down]
     assert high == sorted(high, reverse=True)
     for name in ("eye_brow1", "eye_brow5", "eye1", "eye4", "mouth_1", "mouth_3", "contour_1", "contour_5"):
         left, right = joints[f"left_{name}"], joints[f"right_{name}"]
