@@ -16,7 +16,7 @@ from deocc_aug.bars import no_loading_bars
 from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_look, inverse, place, resample_mask, widened
 from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
-from deocc_aug.describe import describe
+from deocc_aug.describe.describer import Answers, describe
 from deocc_aug.gate import evidence_of, judge
 from deocc_aug.observe.boxes import inside
 from deocc_aug.observe.given import observe
@@ -24,18 +24,18 @@ from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
-from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Image, Observation, Patch, Person
+from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Description, Image, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
 
 if TYPE_CHECKING:
     import torch
 
-    from deocc_aug.appearance.pipeline import AppearancePipeline
+    from deocc_aug.appearance.painter import Painter
     from deocc_aug.body.pipeline import BodyPipeline
     from deocc_aug.observe.protocol import Observer
 
 FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
-OBSERVER = "observer"  # the part that a preset need not have
+OBSERVER, WORDS = OPTIONAL = ("observer", "words")  # the parts that a preset need not have
 LOOKS = 2  # times the canvas is placed again around the completed body
 
 
@@ -51,10 +51,12 @@ class Deoccluder:
         body: stage 1.
         appearance: stage 2.
         observer: finds what the caller did not say about a person; None refuses people without a visible mask.
+        answers: a VQA model that finds the words for the visible person; None uses none but the caller's own.
     """
 
-    def __init__(self, preset: Preset, body: BodyPipeline, appearance: AppearancePipeline, observer: Observer | None = None) -> None:
-        self.preset, self.body, self.appearance, self.observer = preset, body, appearance, observer
+    def __init__(self, preset: Preset, body: BodyPipeline, appearance: Painter, observer: Observer | None = None,
+                 answers: Answers | None = None) -> None:
+        self.preset, self.body, self.appearance, self.observer, self.answers = preset, body, appearance, observer, answers
 
     @classmethod
     def from_pretrained(cls, preset: str | Path = "compact", *, device: str | torch.device | None = None,
@@ -74,8 +76,9 @@ class Deoccluder:
         manifest = check(folder)
         import torch
 
-        from deocc_aug.appearance.pipeline import AppearancePipeline
+        from deocc_aug.appearance.painter import painter_class
         from deocc_aug.body.pipeline import BodyPipeline
+        from deocc_aug.describe.vqa import BlipAnswers
         from deocc_aug.observe.compact import CompactObserver, ObserverPipeline
 
         def loaded(kind: Any, part: str) -> Any:
@@ -84,11 +87,15 @@ class Deoccluder:
             return pipeline
 
         with no_loading_bars("diffusers"):
-            body, appearance = loaded(BodyPipeline, "body"), loaded(AppearancePipeline, "appearance")
+            body, appearance = loaded(BodyPipeline, "body"), loaded(painter_class(manifest.part("appearance")), "appearance")
             if OBSERVER in manifest.parts:
                 own = CompactObserver(loaded(ObserverPipeline, OBSERVER), manifest.canvas)
                 observer = own if observer is None else in_turn(observer, own)
-        return cls(manifest, body, appearance, observer)
+        answers = None
+        if WORDS in manifest.parts:
+            with no_loading_bars("transformers"):
+                answers = BlipAnswers.from_pretrained(manifest.part(WORDS), device=device, dtype=dtype)
+        return cls(manifest, body, appearance, observer, answers)
 
     def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
         """Writes this preset's parts and a manifest into a folder that `from_pretrained` reads."""
@@ -97,9 +104,10 @@ class Deoccluder:
         parts = {"body": "body", "appearance": "appearance"}
         self.body.save_pretrained(folder / parts["body"])
         self.appearance.save_pretrained(folder / parts["appearance"])
-        if OBSERVER in self.preset.parts:
-            parts[OBSERVER] = OBSERVER
-            copytree(self.preset.part(OBSERVER), folder / OBSERVER, dirs_exist_ok=True)
+        for part in OPTIONAL:
+            if part in self.preset.parts:
+                parts[part] = part
+                copytree(self.preset.part(part), folder / part, dirs_exist_ok=True)
         write_manifest(folder, name=name, revision=revision, licence=self.preset.licence, canvas=self.preset.canvas,
                        defaults=self.preset.defaults, parts=parts)
 
@@ -137,13 +145,13 @@ class Deoccluder:
             evidence = evidence_of(body, observation)
             verdict = judge(evidence, hole, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
-            description = describe(canvas, resolved.prompt)
+            description = describe(canvas, observation, resolved.prompt, self.answers, self.appearance.read)
         painted = beyond = None
         if verdict.paint:
             with timed(seconds, "paint"):                                               # 6 paint
-                painted = self.appearance(canvas, observation, body, hole, steps=resolved.paint_steps, guidance=resolved.guidance,
-                                          generator=generator_for(seed, "paint"))  # (h, w, 3)
-                beyond = self._paint_beyond(image, person, canvas, body, seed, resolved)
+                (painted,) = self.appearance(canvas, observation, body, hole, steps=resolved.paint_steps, guidance=resolved.guidance,
+                                             generator=generator_for(seed, "paint"), words=description.embedding)   # (h, w, 3)
+                beyond = self._paint_beyond(image, person, canvas, body, description, seed, resolved)
         with timed(seconds, "compose"):                                                 # 7 compose
             patch = compose(image, canvas, body, person, hole, painted)                 # at the source's resolution
             if beyond is not None:
@@ -175,7 +183,8 @@ class Deoccluder:
             results.append(row)
         return results
 
-    def _paint_beyond(self, image: Image, person: Person, canvas: Canvas, body: Body, seed: int, options: Resolved) -> Patch | None:
+    def _paint_beyond(self, image: Image, person: Person, canvas: Canvas, body: Body, description: Description, seed: int,
+                      options: Resolved) -> Patch | None:
         """The occluder's far part, where it reaches beyond the canvas: painted in a wider view of the same body."""
         found = occluder_beyond(person, canvas)
         if found is None:
@@ -184,8 +193,8 @@ class Deoccluder:
         wide = cut(image, place(widened(box, 0.02), self.preset.canvas), self.preset.canvas)
         observation, seen = observe(wide, person), moved(body, canvas, wide)
         hole = hole_of(observation, seen)
-        painted = self.appearance(wide, observation, seen, hole, steps=options.paint_steps, guidance=options.guidance,
-                                  generator=generator_for(seed, "paint beyond"))
+        (painted,) = self.appearance(wide, observation, seen, hole, steps=options.paint_steps, guidance=options.guidance,
+                                     generator=generator_for(seed, "paint beyond"), words=description.embedding)
         return compose(image, wide, seen, person, hole, painted)
 
     def _complete(self, image: Image, person: Person, canvas: Canvas, observation: Observation, seed: int,

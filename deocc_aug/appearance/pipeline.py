@@ -15,8 +15,10 @@ class AppearancePipeline(PatchPipeline):
     """Paints what an occluder hides: body inside the amodal mask, background outside it (Noh & Chang, stage 2).
 
     The state is the picture in patches; the UNet sees it noisy beside the known pixels, the masks and the joints, and
-    predicts it clean.  Guidance moves away from what it would paint without knowing the body.
+    predicts it clean.  Guidance moves away from what it would paint without knowing the body.  It hears no words.
     """
+
+    read = None
 
     @staticmethod
     def channels(patch: int) -> tuple[int, int]:
@@ -24,7 +26,8 @@ class AppearancePipeline(PatchPipeline):
 
     @torch.inference_mode()
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
-                 generator: torch.Generator) -> Float[np.ndarray, "h w 3"]:
+                 generator: torch.Generator, words: Float[np.ndarray, "tokens channels"] | None = None,
+                 samples: int = 1) -> Float[np.ndarray, "k h w 3"]:
         """Paints one canvas.
 
         Args:
@@ -35,17 +38,19 @@ class AppearancePipeline(PatchPipeline):
             steps: diffusion steps, at least 1.
             guidance: 1 is off.
             generator: CPU generator the noise is drawn from.
+            words: not heard.
+            samples: how many pictures.
 
         Returns:
-            (h, w, 3) float32 in 0..255, the whole canvas as the net sees it, also where it was known.
+            (samples, h, w, 3) float32 in 0..255, the whole canvas as the net sees it, also where it was known.
         """
         patch = int(self.config.patch)
         encoded = encode_canvas(canvas.image, hole, observation.visible, body, patch)
-        condition = torch.from_numpy(encoded)[None].to(self.device, self.unet.dtype)                # (1, C, gh, gw)
-        blind = torch.from_numpy(without_body(encoded, patch))[None].to(condition) if guidance != 1 else None
-        noise = torch.randn((1, state_channels(patch), *encoded.shape[1:]), generator=generator)
-        state = self.sample(condition, blind, noise.to(condition), steps, guidance)                 # (1, S, gh, gw)
-        return decode_picture(state[0].float().cpu().numpy(), patch)
+        condition = torch.from_numpy(encoded)[None].to(self.device, self.unet.dtype).expand(samples, -1, -1, -1)     # (K, C, gh, gw)
+        blind = torch.from_numpy(without_body(encoded, patch))[None].to(condition).expand_as(condition) if guidance != 1 else None
+        noise = torch.randn((samples, state_channels(patch), *encoded.shape[1:]), generator=generator)
+        state = self.sample(condition, blind, noise.to(condition), steps, guidance)                                  # (K, S, gh, gw)
+        return np.stack([decode_picture(one, patch) for one in state.float().cpu().numpy()])
 
     def sample(self, condition: Float[Tensor, "b c gh gw"], blind: Float[Tensor, "b c gh gw"] | None, noise: Float[Tensor, "b s gh gw"],
                steps: int, guidance: float) -> Float[Tensor, "b s gh gw"]:

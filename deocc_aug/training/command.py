@@ -8,18 +8,25 @@ from deocc_aug.commands import Command
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-PARTS = {"observer": "what is seen of a person, from a box", "body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels"}
+PARTS = {"observer": "what is seen of a person, from a box", "body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels",
+         "autoencoder": "stage 2's latents, and the decoder that keeps what was visible",
+         "words": "answers to questions about the visible person"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from deocc_aug.training.appearance_data import AppearanceData
     from deocc_aug.training.appearance_module import AppearanceModule
+    from deocc_aug.training.autoencoder_data import AutoencoderData
+    from deocc_aug.training.autoencoder_module import AutoencoderModule
     from deocc_aug.training.body_data import BodyData
     from deocc_aug.training.body_module import BodyModule
     from deocc_aug.training.observer_data import ObserverData
     from deocc_aug.training.observer_module import ObserverModule
+    from deocc_aug.training.words_data import WordsData
+    from deocc_aug.training.words_module import WordsModule
 
-    classes = {"observer": (ObserverModule, ObserverData), "body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData)}
+    classes = {"observer": (ObserverModule, ObserverData), "body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData),
+               "autoencoder": (AutoencoderModule, AutoencoderData), "words": (WordsModule, WordsData)}
     parts = parser.add_subcommands(dest="part")
     for part, (module, data) in classes.items():
         parts.add_subcommand(part, _part_parser(type(parser), module, data), help=PARTS[part])
@@ -56,4 +63,4 @@ def _run(config: Namespace) -> int:
     return 0
 
 
-train = Command("train a learned part: observer, body or appearance", _add_arguments, _run)
+train = Command("train a learned part", _add_arguments, _run)

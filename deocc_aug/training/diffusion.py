@@ -33,15 +33,13 @@ class PartModule(pl.LightningModule):
     of the trainer's `max_steps` and `max_time` is nearer its end.
 
     Args:
-        unet: the net.
         learning_rate: its highest value.
         warm_up: steps until then.
         final: the last learning rate as a share of the highest.
     """
 
-    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float) -> None:
+    def __init__(self, learning_rate: float, warm_up: int, final: float) -> None:
         super().__init__()
-        self.unet = unet.to(memory_format=torch.channels_last)
         self.learning_rate, self.warm_up, self.final = learning_rate, warm_up, final
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -84,7 +82,8 @@ class DiffusionModule(PartModule):
     """
 
     def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
-        super().__init__(unet, learning_rate, warm_up, final)
+        super().__init__(learning_rate, warm_up, final)
+        self.unet = unet.to(memory_format=torch.channels_last)
         self.scheduler, self.pure_noise = clean_scheduler(), pure_noise
 
     def noisy(self, clean: Tensor) -> tuple[Tensor, Tensor]:

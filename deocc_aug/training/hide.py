@@ -80,8 +80,8 @@ def random_occluder(world_mask: Mask, shapes: Sequence[Mask], rng: np.random.Gen
             normal[1] = abs(normal[1]) if rng.random() < 0.7 else normal[1]
             ys, xs = np.nonzero(world_mask)
             at = np.quantile(np.stack([xs, ys], 1) @ normal, rng.uniform(0.3, 0.9))
-            grid = np.arange(len(out))
-            out |= normal[0] * grid[None, :] + normal[1] * grid[:, None] > at
+            rows, columns = (np.arange(n) for n in out.shape)
+            out |= normal[0] * columns[None, :] + normal[1] * rows[:, None] > at
         else:
             for _ in range(1 if kind < 0.8 else rng.integers(2, 5)):
                 shape = shapes[rng.integers(len(shapes))] if shapes and rng.random() < 0.75 else random_shape(rng)

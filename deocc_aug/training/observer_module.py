@@ -27,8 +27,9 @@ class ObserverModule(PartModule):
     def __init__(self, channels: tuple[int, ...] = (48, 64, 80, 96), layers: int = 1, patch: int = 4, joint_weight: float = 0.15,
                  state_weight: float = 0.15, hidden_weight: float = 0.2, learning_rate: float = 1e-3, warm_up: int = 200,
                  final: float = 0.02) -> None:
+        super().__init__(learning_rate, warm_up, final)
         unet = small_unet(condition_channels(patch), answer_channels(patch), channels, layers)
-        super().__init__(unet, learning_rate, warm_up, final)
+        self.unet = unet.to(memory_format=torch.channels_last)
         self.patch, self.joint_weight, self.state_weight, self.hidden_weight = patch, joint_weight, state_weight, hidden_weight
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
