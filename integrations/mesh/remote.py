@@ -1,0 +1,275 @@
+"""Somebody else's mesh regressor in its own environment: a worker process that is started, asked, watched and ended here."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deocc_aug.integrations.mesh.matching import matched
+from deocc_aug.integrations.mesh.protocol import BODY_MODELS, SCOPES, Boxes, Camera, MeshPrediction, by_image, checked
+from deocc_aug.integrations.mesh.worker import PROTOCOL, read_message, write_message
+from deocc_aug.types import Box, Image
+
+WORKER = Path(__file__).with_name("worker.py")
+"""The file that a command for `WorkerRegressor` runs in the other environment."""
+FAMILIES = Path(__file__).with_name("families.py")
+"""Adapters for SMPLer-X, HMR 2.0, Multi-HMR and their kin, for that file to load."""
+_TAIL = 40  # lines of the worker's stderr that an error shows
+_GRACE = 5.0  # seconds a worker is given to end by itself
+
+
+class WorkerError(RuntimeError):
+    """A worker died, was late, or its model raised."""
+
+
+class WorkerRegressor:
+    """A `MeshRegressor` whose model runs in a worker process, in an environment of its own.
+
+    >>> command = ["/envs/hmr2/bin/python", str(WORKER), f"{FAMILIES}:hmr2", "checkpoint.ckpt"]     # doctest: +SKIP
+    >>> with WorkerRegressor(command) as regressor:                                                 # doctest: +SKIP
+    ...     predictions = regressor.predict([image], [box])
+
+    The worker is started here and kept until `close`, the end of a `with` block, or of this process.  One that dies is started again and
+    asked the same once more, `restarts` times a call; one that is late is ended, and the next call starts another.  An error that the
+    model raises is told with its traceback, and the worker goes on.  One call at a time; not for data loaders' workers.
+
+    Args:
+        command: what to run; its stdin and stdout speak the format that `worker.py` describes.
+        start_seconds: to load the model in.
+        seconds: to answer one call in.
+        restarts: how often a call is tried again with a new worker.
+        cwd, environment: of the worker; `environment` is added to this process's.
+
+    Raises:
+        WorkerError: it did not start, or spoke another format; its stderr's last lines are in the message.
+    """
+
+    def __init__(self, command: Sequence[str | Path], *, start_seconds: float = 600.0, seconds: float = 300.0, restarts: int = 1,
+                 cwd: str | Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        self.command = [str(part) for part in command]
+        self.start_seconds, self.seconds, self.restarts = start_seconds, seconds, restarts
+        self.cwd, self.environment = cwd, {**os.environ, **(environment or {})}
+        self._one_at_a_time = threading.Lock()
+        self._process: _Process | None = None
+        self._hello = self._started().hello
+
+    @property
+    def body_model(self) -> str:
+        return str(self._hello["body_model"])
+
+    @property
+    def scope(self) -> str:
+        return str(self._hello["scope"])
+
+    def predict(self, images: Sequence[Image], boxes: Boxes) -> list[MeshPrediction | None]:
+        """See `MeshRegressor`.
+
+        Raises:
+            ValueError: images or boxes that no regressor takes; predictions of a wrong shape or that are not finite.
+            WorkerError: see the class.
+        """
+        asked = checked(images, boxes)
+        groups = by_image(images)
+        if not groups:
+            return []
+        arrays: dict[str, np.ndarray] = {}
+        for k, (image, places) in enumerate(groups):
+            arrays[f"image_{k}"], arrays[f"boxes_{k}"] = np.ascontiguousarray(image), np.stack([asked[i] for i in places])
+        header, told = self._ask({"kind": "predict", "images": len(groups)}, arrays)
+        out: list[MeshPrediction | None] = [None] * len(images)
+        for k, (_, places) in enumerate(groups):
+            mine = [asked[i] for i in places]
+            for i, prediction in zip(places, self._people(k, header["people"][k], told, mine), strict=True):
+                out[i] = prediction
+        return out
+
+    def close(self) -> None:
+        """Ends the worker; the next `predict` starts another."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def __enter__(self) -> WorkerRegressor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _people(self, k: int, people: Sequence[Mapping[str, Any]], told: Mapping[str, np.ndarray],
+                boxes: Sequence[Box]) -> list[MeshPrediction | None]:
+        crop = self.scope == "crop"
+        found = []
+        for j, person in enumerate(people):
+            mine = {name.removeprefix(f"{k}_{j}_"): value for name, value in told.items() if name.startswith(f"{k}_{j}_")}
+            parameters = {name.removeprefix("parameter_"): value for name, value in mine.items() if name.startswith("parameter_")}
+            try:
+                camera = Camera(mine["focal_px"], mine["centre_px"])
+                found.append(MeshPrediction(mine["vertices"], camera, boxes[j] if crop else np.zeros(4), mine.get("joints"),
+                                            float(person["score"]), parameters))
+            except ValueError as error:
+                raise ValueError(f"person {j} of image {k}, from the worker {self.command[0]}: {error}") from error
+        return [*found] if crop else matched(found, boxes)
+
+    def _ask(self, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        with self._one_at_a_time:
+            for tries_left in range(self.restarts, -1, -1):
+                try:
+                    answer, told = self._started().ask(header, arrays, self.seconds)
+                    break
+                except _DiedError as error:
+                    self.close()
+                    if not tries_left:
+                        again = f", {self.restarts + 1} times in a row on the same call" if self.restarts else ""
+                        raise WorkerError(f"{error}{again}") from error
+                except BaseException:
+                    self.close()
+                    raise
+        if answer["kind"] == "error":
+            raise WorkerError(f"the worker's model raised {answer['message']}\n{answer['traceback']}")
+        return answer, told
+
+    def _started(self) -> _Process:
+        if self._process is None:
+            self._process = _Process(self.command, self.cwd, self.environment, self.start_seconds)
+        return self._process
+
+
+class _DiedError(WorkerError):
+    """The worker ended, or said what no worker says."""
+
+
+class _Process:
+    """One worker process, from hello to its end."""
+
+    def __init__(self, command: list[str], cwd: str | Path | None, environment: Mapping[str, str], seconds: float) -> None:
+        try:
+            # a session of its own: what it starts in turn can be ended with it, and Ctrl-C here is answered here
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+                                       env=dict(environment), start_new_session=True)
+        except OSError as error:
+            raise WorkerError(f"the worker {command} cannot be started ({error}): pass the command that runs worker.py with the other "
+                              "environment's Python") from error
+        self.process = process
+        self.tail: deque[str] = deque(maxlen=_TAIL)
+        self._listener = threading.Thread(target=_listen, args=(process.stderr, self.tail), daemon=True)
+        self._listener.start()
+        self._finalizer = weakref.finalize(self, _end, process)  # also when this process exits
+        try:
+            self.hello, _ = self._exchange(None, {}, seconds)
+            self._check_hello()
+        except BaseException:
+            self.end()
+            raise
+
+    def ask(self, header: dict[str, Any], arrays: dict[str, np.ndarray], seconds: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        answer, told = self._exchange(header, arrays, seconds)
+        if answer.get("kind") not in ("predictions", "error"):
+            raise _DiedError(f"the worker answered with a message of kind {answer.get('kind')!r}: it speaks another format")
+        return answer, told
+
+    def end(self) -> None:
+        self._finalizer()
+        self._listener.join(_GRACE)
+
+    def _exchange(self, header: dict[str, Any] | None, arrays: dict[str, np.ndarray],
+                  seconds: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Says something, if anything, and waits for the answer, in a thread that ends with the pipes at the latest."""
+        answers: list[Any] = []
+
+        def talk() -> None:
+            try:
+                if header is not None:
+                    write_message(self.process.stdin, header, arrays)
+                answers.append(read_message(self.process.stdout))
+            except (OSError, EOFError, ValueError) as error:
+                answers.append(error)
+
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            self.end()
+            thread.join(_GRACE)
+            raise WorkerError(f"the worker did not answer within {seconds:g} s and was ended: pass a larger `seconds` (or "
+                              f"`start_seconds`), or see what it waits for{self._last_words()}")
+        answer = answers[0]
+        if answer is None or isinstance(answer, (OSError, EOFError)):
+            self.end()
+            raise _DiedError(f"the worker ended by itself, status {self.process.returncode}{self._last_words()}")
+        if isinstance(answer, ValueError):
+            self.end()
+            raise _DiedError(f"the worker speaks another format ({answer}): run worker.py, or `serve` before anything is "
+                        f"printed{self._last_words()}")
+        return answer
+
+    def _check_hello(self) -> None:
+        if self.hello.get("kind") == "error":
+            said = f"{self.hello['message']}\n{self.hello['traceback']}"
+            raise WorkerError(f"the worker could not load its model: {said}{self._last_words()}")
+        if self.hello.get("kind") != "hello" or self.hello.get("protocol") != PROTOCOL:
+            raise WorkerError(f"the worker began with {self.hello}: copy the worker.py of this version (protocol {PROTOCOL}) to it")
+        for name, allowed in (("body_model", BODY_MODELS), ("scope", SCOPES)):
+            if self.hello.get(name) not in allowed:
+                raise WorkerError(f"the worker's {name} is {self.hello.get(name)!r}: let it say one of {list(allowed)}")
+
+    def _last_words(self) -> str:
+        return "".join(["\nits stderr ends with\n", *(f"  {line}\n" for line in self.tail)]) if self.tail else ""
+
+
+def _listen(stderr: Any, tail: deque[str]) -> None:
+    """Keeps the end of what a worker writes to stderr, so that it never has to wait for a reader."""
+    with stderr:
+        for line in stderr:
+            tail.append(line.decode(errors="replace").rstrip()[:500])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Closes a worker's stdin, waits a little, then ends it and what it started; nothing is left behind."""
+    assert process.stdout is not None
+    try:
+        if process.poll() is None and not _closes(process):
+            _signal(process, signal.SIGTERM)
+            if not _ends(process, _GRACE):
+                _signal(process, signal.SIGKILL)
+        process.wait()
+        _signal(process, signal.SIGKILL)  # what it started, if that lives on
+    finally:
+        process.stdout.close()
+
+
+def _closes(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ends by itself once nothing more can come."""
+    closer = threading.Thread(target=_close, args=(process.stdin,), daemon=True)
+    closer.start()
+    closer.join(0.2)
+    return not closer.is_alive() and _ends(process, _GRACE / 5)
+
+
+def _close(stream: Any) -> None:
+    try:
+        stream.close()
+    except OSError:
+        pass  # what was not sent yet can no longer be
+
+
+def _ends(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return process.poll() is not None
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
