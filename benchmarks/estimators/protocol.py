@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -13,13 +13,14 @@ from deocc_aug.types import COCO_JOINTS, JOINTS, Affine, Box, Image, Joints
 GREY_PAGE = 96  # pixels, of the picture that an estimator is tried on
 
 
+@runtime_checkable
 class PoseEstimator(Protocol):
     """A pose estimator.  A class of yours with this method is enough: name it by its import path.
 
     Where it has a `described()` too, what that says (as JSON: files' digests, settings) tells its records from others'.
     """
 
-    def estimate(self, image: Image, box_xyxy: Box) -> Joints:
+    def estimate(self, image: Any, box_xyxy: Any, /) -> Any:  # Any: jsonargparse compares annotations, and yours may say less than ours
         """Joints (17, 3) in COCO's order, x and y in pixels of `image` (H, W, 3) uint8 RGB, and a score, of the person in the box (4,)."""
 
 

@@ -66,7 +66,7 @@ class Pose2D(BenchModule):
     def logged(self, records: Sequence[Record]) -> dict[str, float]:
         """PCK on hidden and on visible joints, OKS-AP, and harm, by estimator and arm."""
         out: dict[str, float] = {}
-        for estimator in self.estimators:
+        for estimator in self.estimators if records else ():
             before = errors_of(records, OCCLUDED, estimator)
             for arm in self.arms:
                 metrics = self._metrics(records, arm.name, estimator, before)
@@ -88,8 +88,8 @@ class Pose2D(BenchModule):
         areas = [record["truth"]["area"] for record in records]
         if None not in areas:
             ap = OksAP()
-            ap.update(torch.from_numpy(found_of(records, arm, estimator)), torch.tensor([r["truth"]["joints"] for r in records]),
-                      torch.tensor(areas), torch.tensor([r["truth"]["box"] for r in records]))
+            truth = (np.array([record["truth"][name] for record in records], np.float64) for name in ("joints", "area", "box"))
+            ap.update(*map(torch.from_numpy, (found_of(records, arm, estimator), *truth)))
             out["oks_ap"] = ap.compute()
         return out
 

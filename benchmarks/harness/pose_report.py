@@ -53,7 +53,8 @@ def write(done: Done, machine: Machine, each: int) -> Path:
               "cannot be judged": len(done.records) - len(done.usable), "refused by an arm": sum(t["what"] == "refused" for t in troubles),
               "failed in an estimator": sum(t["what"] == "failed" for t in troubles)}
     said = {
-        "format": FORMAT, **done.settings, "verdict": verdicts, "counts": counts, "problems": troubles, "metrics": _jsonable(done.module.metrics),
+        "format": FORMAT, **done.settings, "verdict": verdicts, "counts": counts, "problems": troubles,
+        "metrics": _jsonable(done.module.metrics),
         "figures": {name: {"arms": plain(by_arm[name]), "rates": plain(by_bin[name]), "people": people_rows(samples[name])}
                     for name in estimators},
         "own": plain(own), "calibration": plain(sure), "cases": {name: case_rows(sample, done.usable) for name, sample in samples.items()},
@@ -93,8 +94,9 @@ def verdict(estimator: str, rows: Sequence[Row]) -> str:
         word = "makes it worse:" if gain.high < 0 else "makes no difference that chance does not explain:"
     back = row["closed"]
     closed = "" if back is None or np.isnan(back.value) else f", {back.value:.0%} of what was lost is won back"
-    return (f"{row['arm']} {word} {size}{closed}; {harm.value:.1%} of {row['cases']} cases of {row['people']} people are harmed "
-            f"({estimator}).").replace("  ", " ")
+    found = f"{word} {size}".rstrip()
+    return (f"{row['arm']} {found}{closed}; {harm.value:.1%} of {row['cases']} cases of {row['people']} people are harmed "
+            f"({estimator}).")
 
 
 def case_rows(sample: Sample, records: Sequence[Record]) -> list[Row]:
