@@ -1,8 +1,8 @@
 """Small tokenizers of the real classes, made for a closed set of words, and the words that one does not know."""
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +24,40 @@ def spoken() -> list[str]:
     return sorted({word.lower() for text in said for word in WORD.findall(text)})
 
 
+LONGEST_PROMPT = 32  # tokens
+
+
+def prompt_tokenizer() -> CLIPTokenizer:
+    """The tokenizer of our own prompts."""
+    return clip_tokenizer(spoken(), LONGEST_PROMPT)
+
+
 def clip_tokenizer(words: Iterable[str], longest: int) -> CLIPTokenizer:
-    """CLIP's tokenizer, trained until each of `words` is one token; letters it never saw become its unknown token."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-    from tokenizers.trainers import BpeTrainer
+    """CLIP's tokenizer, trained until each of `words` is one token; letters it never saw become its unknown token.
+
+    The same words give the same tokens on every run, which the trainer of the tokenizers library does not promise.
+    """
     from transformers import CLIPTokenizer
 
+    spelt = {word: (*word[:-1], word[-1] + END) for word in (*words, ",", "-")}
+    letters, merges = sorted({letter for spelling in spelt.values() for letter in spelling}), []
+    while pairs := Counter(pair for spelling in spelt.values() for pair in zip(spelling, spelling[1:], strict=False)):
+        merges.append(max(pairs, key=lambda pair: (pairs[pair], pair)))
+        spelt = {word: _merged(spelling, merges[-1]) for word, spelling in spelt.items()}
     special = ["<|startoftext|>", "<|endoftext|>", "<|unknown|>"]
-    learner = Tokenizer(BPE(end_of_word_suffix=END))
-    learner.pre_tokenizer = WhitespaceSplit()
-    trainer = BpeTrainer(vocab_size=1 << 16, special_tokens=special, end_of_word_suffix=END, show_progress=False)
-    learner.train_from_iterator([*sorted(set(words)), ",", "-"], trainer)
-    model = json.loads(learner.to_str())["model"]
-    return CLIPTokenizer(vocab=model["vocab"], merges=[tuple(merge) for merge in model["merges"]], unk_token=special[2],
-                         model_max_length=longest, **{CLOSED: True})
+    vocabulary = {piece: at for at, piece in enumerate(dict.fromkeys([*special, *letters, *map("".join, merges)]))}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, unk_token=special[2], model_max_length=longest, **{CLOSED: True})
+
+
+def _merged(spelling: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    """The pieces of a word with every such pair joined, from the left."""
+    out: list[str] = []
+    for piece in spelling:
+        if out and (out[-1], piece) == pair:
+            out[-1] += piece
+        else:
+            out.append(piece)
+    return tuple(out)
 
 
 def bert_tokenizer(words: Iterable[str], longest: int) -> BertTokenizer:

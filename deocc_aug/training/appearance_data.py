@@ -3,26 +3,34 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from deocc_aug.appearance.codec import condition_of, to_unit, without_body
+from deocc_aug.appearance.text import tokens_of
 from deocc_aug.canvas import apply, around, box_of, place, resample_mask
+from deocc_aug.describe.closed import prompt_tokenizer
+from deocc_aug.describe.questions import DEFAULT, prompt_of
 from deocc_aug.occluders.matching import relit
-from deocc_aug.patches import SHRINK, heatmaps, to_patches
+from deocc_aug.patches import SHRINK, heatmaps, shrink, to_patches
+from deocc_aug.training.clothes import Dressed, read_dressed_ccp, read_dressed_scenes
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
-from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes, read_scenes
+from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
 from deocc_aug.training.stream import Make, Sources, StreamData
 from deocc_aug.types import Mask
 
-SIDE = 128  # a body's longer side in the world, pixels
-CROP = 160  # the same in the photos held in memory
+SIDE = 192  # a body's longer side in the world, pixels
+CROP = 200  # the same, at most, in the photos held in memory
+LOST = 0.15  # how often an answer is left out of a prompt, and a prompt altogether
 
 
-def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int],
-                patch: int) -> dict[str, np.ndarray] | None:
-    """One example: `condition` (C, gh, gw), `target` (S, gh, gw) in [-1, 1], `weight` (S, gh, gw).
+def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int], patch: int,
+                tokenizer: Any = None) -> dict[str, np.ndarray] | None:
+    """One example: `picture` (h, w, 3) uint8 and `hole` (h, w) bool on the canvas; on the grid of patches of the halved canvas
+    `condition` (C, gh, gw), `target` (S, gh, gw) in [-1, 1] and `weight` (S, gh, gw); with a tokenizer `words` (tokens,), those of the
+    prompt of somebody whose clothes are known.
 
     Without a silhouette the amodal and visible masks are unknown (0.5) and the joints alone say where the body is.
     """
@@ -38,7 +46,7 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
         stand_in = np.zeros_like(world.mask)
         stand_in[y0:y1, x0:x1] = True
     box = box_of(stand_in)
-    if box is None or min(box[2] - box[0], box[3] - box[1]) < 8:
+    if box is None or min(box[2] - box[0], box[3] - box[1]) < 12:
         return None
     outside = np.zeros_like(world.mask)
     if rng.random() < 0.4:
@@ -48,35 +56,44 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     occluder = random_occluder(stand_in, shapes, rng, 0.1, 0.85)
     if masked and rng.random() < 0.15:
         occluder = annotator_noise(occluder & world.mask, rng, np.ones_like(occluder))
-    hole = occluder | outside
-    net = size[0] // SHRINK, size[1] // SHRINK
-    wrong = rng.normal(0, rng.choice([0.01, 0.04]), 4) * (box[2:] - box[:2]).max()
-    guess = box + wrong
-    world_to_net = place(around(guess), net)
-    hole_net = resample_mask(hole, world_to_net, net)
-    photo_known = resample_mask(world.known, world_to_net, net) > 0.99
-    known = (hole_net < 0.001) & photo_known
-    together = np.concatenate([world_to_net[:, :2] @ world.to_world[:, :2],
-                               (world_to_net[:, :2] @ world.to_world[:, 2] + world_to_net[:, 2])[:, None]], 1)
-    picture = cv2.warpAffine(example.image, together, (net[1], net[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    truth = to_unit(relit(picture, rng) if rng.random() < 0.7 else picture)
-    amodal, visible = np.full(net, 0.5, np.float32), np.full(net, 0.5, np.float32)
+    guess = box + rng.normal(0, rng.choice([0.01, 0.04]), 4) * (box[2:] - box[:2]).max()
+    to_canvas = place(around(guess), size)
+    photo_known = resample_mask(world.known, to_canvas, size) > 0.99
+    hole = (resample_mask(occluder | outside, to_canvas, size) > 0.001) | ~photo_known
+    together = np.concatenate([to_canvas[:, :2] @ world.to_world[:, :2],
+                               (to_canvas[:, :2] @ world.to_world[:, 2] + to_canvas[:, 2])[:, None]], 1)
+    picture = cv2.warpAffine(example.image, together, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    if rng.random() < 0.7:
+        picture = relit(picture, rng)
+    amodal, visible = np.full(size, 0.5, np.float32), np.full(size, 0.5, np.float32)
     if masked:
         told = annotator_noise(world.mask, rng, np.ones_like(world.mask)) if rng.random() < 0.3 else world.mask
-        amodal = resample_mask(told, world_to_net, net)
-        visible = resample_mask(world.mask & ~hole, world_to_net, net)
+        amodal = resample_mask(told, to_canvas, size)
+        visible = resample_mask(world.mask & ~occluder & ~outside, to_canvas, size)
     joints = world.joints.copy()
-    joints[:, :2] = apply(world_to_net, joints[:, :2] + rng.normal(0, rng.choice([0.005, 0.02]), (17, 2)) * SIDE)
+    joints[:, :2] = apply(to_canvas, joints[:, :2] + rng.normal(0, rng.choice([0.005, 0.02]), (17, 2)) * SIDE)
     joints[:, 2] *= rng.random(17) > 0.08
-    grid = net[0] // patch, net[1] // patch
-    condition = condition_of(truth, known, amodal, visible, heatmaps(joints, patch, grid), patch)
+    net = size[0] // SHRINK, size[1] // SHRINK
+    truth = to_unit(cv2.resize(picture, net[::-1], interpolation=cv2.INTER_AREA))
+    known, amodal = shrink((~hole).astype(np.float32)) > 0.999, shrink(amodal)
+    maps = heatmaps(joints, patch * SHRINK, (net[0] // patch, net[1] // patch))
+    condition = condition_of(truth, known, amodal, shrink(visible), maps, patch)
     if rng.random() < 0.1:
         condition = without_body(condition, patch)
     weight = np.where(known, 0.1, 0.6).astype(np.float32)
     if masked:
         weight += 0.9 * (amodal * (~known))
-    weight *= photo_known
-    return {"condition": condition, "target": to_patches(truth, patch), "weight": to_patches(np.repeat(weight[None], 3, 0), patch)}
+    weight *= shrink(photo_known.astype(np.float32)) > 0.99
+    made = {"picture": picture, "hole": hole, "condition": condition, "target": to_patches(truth, patch),
+            "weight": to_patches(np.repeat(weight[None], 3, 0), patch)}
+    return made if tokenizer is None else made | {"words": tokens_of(tokenizer, [prompted(example, rng)])[0].numpy()}
+
+
+def prompted(example: Example, rng: np.random.Generator) -> str:
+    """A prompt with some of what is known of an example's clothes; "" where nothing is."""
+    if not isinstance(example, Dressed) or example.looks is None or rng.random() < LOST:
+        return ""
+    return prompt_of({key: answer for key, answer in example.looks.items() if key in DEFAULT and rng.random() > LOST})
 
 
 class AppearanceData(StreamData):
@@ -90,21 +107,22 @@ class AppearanceData(StreamData):
         batch_size: examples a step.
         workers: processes that make examples; 0 makes them in the training process.
         seed: of the stream of examples; resuming with another seed continues with fresh ones.
+        words: whether examples come with the tokens of a prompt (ours knows `deocc_aug.describe.closed.spoken`).
     """
 
     def __init__(self, ccp: str | None = None, coco: str | None = None, scenes: str | None = None,
                  shares: tuple[float, float, float, float] = (0.3, 0.15, 0.25, 0.3), batch_size: int = 16,
-                 workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4) -> None:
+                 workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4, words: bool = False) -> None:
         super().__init__(batch_size, workers, seed)
         self.ccp, self.coco, self.scenes, self.shares = ccp, coco, scenes, shares
-        self.canvas, self.patch = canvas, patch
+        self.canvas, self.patch, self.words = canvas, patch, words
 
     def read(self) -> Sources:
-        return [(self.shares[0], read_ccp(Path(self.ccp), "train", CROP, photos=True) if self.ccp else []),
+        return [(self.shares[0], read_dressed_ccp(Path(self.ccp), CROP) if self.ccp else []),
                 (self.shares[1], read_ccp(Path(self.ccp), "unlabelled", CROP, photos=True) if self.ccp else []),
                 (self.shares[2], read_coco_people(Path(self.coco), CROP, photos=True) if self.coco else []),
-                (self.shares[3], read_scenes(Path(self.scenes), CROP, photos=True) if self.scenes else [])]
+                (self.shares[3], read_dressed_scenes(Path(self.scenes), CROP) if self.scenes else [])]
 
     def maker(self) -> Make:
         shapes = read_coco_shapes(Path(self.coco)) if self.coco else []
-        return partial(holed_photo, shapes=shapes, size=self.canvas, patch=self.patch)
+        return partial(holed_photo, shapes=shapes, size=self.canvas, patch=self.patch, tokenizer=prompt_tokenizer() if self.words else None)

@@ -38,7 +38,7 @@ class AutoencoderModule(PartModule):
         if start is not None and not (Path(start) / "config.json").is_file():
             raise ValueError(f"start is {start!r}, which holds no config.json: pass the folder of an autoencoder that was trained before")
         vae = autoencoder(channels, latent_channels, patch) if start is None else \
-            AsymmetricAutoencoderKL.from_pretrained(start, torch_dtype=torch.float32, local_files_only=True)
+            AsymmetricAutoencoderKL.from_pretrained(start, dtype=torch.float32, local_files_only=True)
         self.vae = vae.to(memory_format=torch.channels_last)
         self.kl, self.sizes, self.disturbed, self.decoder_alone = kl, sizes, disturbed, start is not None
         if self.decoder_alone:

@@ -1,0 +1,99 @@
+"""Stage 2 in latents, in training: UNet and text encoder together, the autoencoder as it is."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import AsymmetricAutoencoderKL, UNet2DConditionModel, UNet2DModel
+from torch import Tensor
+
+from deocc_aug.appearance.autoencoder import encode
+from deocc_aug.appearance.codec import condition_channels
+from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
+from deocc_aug.appearance.text import small_text_encoder
+from deocc_aug.describe.closed import prompt_tokenizer
+from deocc_aug.training.diffusion import DiffusionModule
+
+
+class LatentAppearanceModule(DiffusionModule):
+    """Learns to paint holes by the squared error of the clean latents; the body counts more than its background.
+
+    Args:
+        autoencoder: folder of the trained one; it stays as it is.
+        start: folder of a UNet on pixel patches, with the same channels, to begin from; None begins from nothing.
+        channels: of the UNet's levels; words are heard at the lowest.
+        layers: residual blocks a level.
+        patch: pixels a side of the condition's patches.
+        width, text_layers: of the text encoder.
+    """
+
+    def __init__(self, autoencoder: str, start: str | None = None, channels: tuple[int, ...] = (96, 144, 176), layers: int = 1,
+                 patch: int = 4, width: int = 128, text_layers: int = 2, learning_rate: float = 5e-4, warm_up: int = 200,
+                 final: float = 0.02, pure_noise: float = 0.3) -> None:
+        if not (Path(autoencoder) / "config.json").is_file():
+            raise ValueError(f"autoencoder is {autoencoder!r}, which holds no config.json: pass the folder of a trained one "
+                             "(`deocc-aug train autoencoder`)")
+        vae = AsymmetricAutoencoderKL.from_pretrained(autoencoder, dtype=torch.float32, local_files_only=True)
+        latents = int(vae.config.latent_channels)
+        unet = listening_unet(latents + condition_channels(patch), latents, channels, layers, width)
+        super().__init__(unet, learning_rate, warm_up, final, pure_noise)
+        self.scheduler.register_to_config(clip_sample=False)
+        if start is not None:
+            other = UNet2DModel.from_pretrained(start, dtype=torch.float32, local_files_only=True)
+            begin_from(unet, other, condition_channels(patch))
+        self.tokenizer = prompt_tokenizer()
+        self.text_encoder = small_text_encoder(self.tokenizer, width, text_layers)
+        self.vae = vae.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        self.patch = patch
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        with torch.no_grad():
+            target = encode(self.vae, batch["picture"].permute(0, 3, 1, 2).float() / 127.5 - 1)  # (B, L, gh, gw)
+        weight = batch["weight"][:, :self.patch**2].mean(1, keepdim=True)                         # (B, 1, gh, gw)
+        noisy, timesteps = self.noisy(target)
+        words = self.text_encoder(batch["words"]).last_hidden_state
+        together = torch.cat([noisy, batch["condition"]], 1).contiguous(memory_format=torch.channels_last)
+        clean = self.unet(together, timesteps, encoder_hidden_states=words).sample.float()
+        error = (clean - target) ** 2 * weight
+        with torch.no_grad():
+            first = (timesteps == self.scheduler.config.num_train_timesteps - 1)[:, None, None, None]
+            where = (weight > 0.5) & first
+            self.log("first", (F.mse_loss(clean, target, reduction="none") * where).sum() / (where.sum() * target.shape[1]).clamp(min=1),
+                     prog_bar=True)
+        loss = error.mean()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def export(self, folder: Path) -> None:
+        pipeline = LatentAppearancePipeline(self.unet.half(), self.vae.half(), self.scheduler, self.text_encoder.half(), self.tokenizer,
+                                            self.patch)
+        pipeline.save_pretrained(folder, max_shard_size="12MB")
+
+
+def listening_unet(in_channels: int, out_channels: int, channels: tuple[int, ...], layers: int, width: int) -> UNet2DConditionModel:
+    """A UNet for a grid of latents that hears words of `width` channels at its lowest level."""
+    levels = len(channels)
+    return UNet2DConditionModel(in_channels=in_channels, out_channels=out_channels, block_out_channels=channels, layers_per_block=layers,
+                                down_block_types=("DownBlock2D",) * levels, up_block_types=("UpBlock2D",) * levels,
+                                mid_block_type="UNetMidBlock2DCrossAttn", cross_attention_dim=width,
+                                attention_head_dim=channels[-1] // 32, norm_num_groups=16)
+
+
+@torch.no_grad()
+def begin_from(unet: UNet2DConditionModel, other: UNet2DModel, condition: int) -> int:
+    """Takes from a UNet on pixel patches whatever fits: residual blocks, times, and how it reads the condition; returns how many tensors.
+
+    The attention begins silent, so that the first answers are made as the other UNet made them, up to the last convolution.
+    """
+    source, target, taken = other.state_dict(), unet.state_dict(), 0
+    for name, tensor in target.items():
+        if name in source and source[name].shape == tensor.shape:
+            tensor.copy_(source[name])
+            taken += 1
+    unet.conv_in.weight[:, -condition:].copy_(other.conv_in.weight[:, -condition:])
+    unet.conv_in.bias.copy_(other.conv_in.bias)
+    for attention in unet.mid_block.attentions:
+        torch.nn.init.zeros_(attention.proj_out.weight)
+        torch.nn.init.zeros_(attention.proj_out.bias)
+    return taken
