@@ -15,9 +15,9 @@ BODY_MODELS = ("smplx", "smpl")
 SCOPES = ("crop", "image")
 
 
-def _finite(value: object, shape: tuple[int | None, ...], name: str, wanted: str) -> np.ndarray:
-    """The value as float32 of this shape (None: any length)."""
-    array = np.asarray(value, dtype=np.float32)
+def _finite(value: object, shape: tuple[int | None, ...], name: str, wanted: str, dtype: type = np.float64) -> np.ndarray:
+    """The value as an array of this shape (None: any length)."""
+    array = np.asarray(value, dtype=dtype)
     if array.ndim != len(shape) or any(want is not None and want != got for want, got in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}: give {wanted}")
     if not np.isfinite(array).all():
@@ -42,8 +42,7 @@ class Camera:
 
     def __post_init__(self) -> None:
         for name in ("focal_px", "centre_px"):
-            value = _finite(getattr(self, name), (2,), name, "x and y in full-image pixels, shape (2,)")
-            object.__setattr__(self, name, value.astype(np.float64))
+            object.__setattr__(self, name, _finite(getattr(self, name), (2,), name, "x and y in full-image pixels, shape (2,)"))
         if (self.focal_px <= 0).any():
             raise ValueError(f"focal_px is {self.focal_px.tolist()}: give positive pixels")
 
@@ -77,10 +76,10 @@ class MeshPrediction:
     parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vertices", _finite(self.vertices, (None, 3), "vertices", "metres, shape (V, 3)"))
-        object.__setattr__(self, "box_xyxy", _finite(self.box_xyxy, (4,), "box_xyxy", "x0, y0, x1, y1, shape (4,)").astype(np.float64))
+        object.__setattr__(self, "vertices", _finite(self.vertices, (None, 3), "vertices", "metres, shape (V, 3)", np.float32))
+        object.__setattr__(self, "box_xyxy", _finite(self.box_xyxy, (4,), "box_xyxy", "x0, y0, x1, y1, shape (4,)"))
         if self.joints is not None:
-            object.__setattr__(self, "joints", _finite(self.joints, (None, 3), "joints", "metres, shape (J, 3)"))
+            object.__setattr__(self, "joints", _finite(self.joints, (None, 3), "joints", "metres, shape (J, 3)", np.float32))
         if not np.isfinite(self.score):
             raise ValueError(f"score is {self.score}: give a finite number")
         told = {name: np.asarray(value, np.float32) for name, value in self.parameters.items()}
@@ -140,7 +139,7 @@ def checked(images: Sequence[Any], boxes: Any) -> list[np.ndarray]:
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise ValueError(f"an image is {found}: pass RGB uint8 of shape (H, W, 3)")
-    out = [_finite(box, (4,), "a box", "x0, y0, x1, y1 in pixels, shape (4,)").astype(np.float64) for box in boxes]
+    out = [_finite(box, (4,), "a box", "x0, y0, x1, y1 in pixels, shape (4,)") for box in boxes]
     for box in out:
         if (box[2:] <= box[:2]).any():
             raise ValueError(f"the box {box.tolist()} has no area: pass x0 < x1 and y0 < y1 in pixels")

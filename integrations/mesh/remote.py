@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from deocc_aug.integrations.mesh.matching import matched
-from deocc_aug.integrations.mesh.protocol import BODY_MODELS, SCOPES, Boxes, Camera, MeshPrediction, by_image, checked
+from deocc_aug.integrations.mesh.local import in_order
+from deocc_aug.integrations.mesh.protocol import BODY_MODELS, SCOPES, Boxes, MeshPrediction, by_image, checked
 from deocc_aug.integrations.mesh.worker import PROTOCOL, read_message, write_message
-from deocc_aug.types import Box, Image
+from deocc_aug.types import Image
 
 WORKER = Path(__file__).with_name("worker.py")
 """The file that a command for `WorkerRegressor` runs in the other environment."""
 FAMILIES = Path(__file__).with_name("families.py")
 """Adapters for SMPLer-X, HMR 2.0, Multi-HMR and their kin, for that file to load."""
 _TAIL = 40  # lines of the worker's stderr that an error shows
+_PARAMETER = "parameter_"  # before their names in messages
 _GRACE = 5.0  # seconds a worker is given to end by itself
 
 
@@ -85,12 +86,11 @@ class WorkerRegressor:
         for k, (image, places) in enumerate(groups):
             arrays[f"image_{k}"], arrays[f"boxes_{k}"] = np.ascontiguousarray(image), np.stack([asked[i] for i in places])
         header, told = self._ask({"kind": "predict", "images": len(groups)}, arrays)
-        out: list[MeshPrediction | None] = [None] * len(images)
-        for k, (_, places) in enumerate(groups):
-            mine = [asked[i] for i in places]
-            for i, prediction in zip(places, self._people(k, header["people"][k], told, mine), strict=True):
-                out[i] = prediction
-        return out
+        people = [[_person(f"{k}_{j}_", said, told) for j, said in enumerate(some)] for k, some in enumerate(header["people"])]
+        try:
+            return in_order([places for _, places in groups], people, asked, self.scope)
+        except ValueError as error:
+            raise ValueError(f"from the worker {self.command[0]}: {error}") from error
 
     def close(self) -> None:
         """Ends the worker; the next `predict` starts another."""
@@ -103,21 +103,6 @@ class WorkerRegressor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _people(self, k: int, people: Sequence[Mapping[str, Any]], told: Mapping[str, np.ndarray],
-                boxes: Sequence[Box]) -> list[MeshPrediction | None]:
-        crop = self.scope == "crop"
-        found = []
-        for j, person in enumerate(people):
-            mine = {name.removeprefix(f"{k}_{j}_"): value for name, value in told.items() if name.startswith(f"{k}_{j}_")}
-            parameters = {name.removeprefix("parameter_"): value for name, value in mine.items() if name.startswith("parameter_")}
-            try:
-                camera = Camera(mine["focal_px"], mine["centre_px"])
-                found.append(MeshPrediction(mine["vertices"], camera, boxes[j] if crop else np.zeros(4), mine.get("joints"),
-                                            float(person["score"]), parameters))
-            except ValueError as error:
-                raise ValueError(f"person {j} of image {k}, from the worker {self.command[0]}: {error}") from error
-        return [*found] if crop else matched(found, boxes)
 
     def _ask(self, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         with self._one_at_a_time:
@@ -223,6 +208,13 @@ class _Process:
 
     def _last_words(self) -> str:
         return "".join(["\nits stderr ends with\n", *(f"  {line}\n" for line in self.tail)]) if self.tail else ""
+
+
+def _person(prefix: str, said: Mapping[str, Any], told: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """A person as `worker.py` describes them, out of a message."""
+    mine = {name.removeprefix(prefix): value for name, value in told.items() if name.startswith(prefix)}
+    parameters = {name.removeprefix(_PARAMETER): mine.pop(name) for name in list(mine) if name.startswith(_PARAMETER)}
+    return {**mine, **said, "parameters": parameters}
 
 
 def _listen(stderr: Any, tail: deque[str]) -> None:

@@ -126,3 +126,55 @@ def unfit(how):
 
 def unknown_model():
     return (lambda images, boxes: []), "star", "crop"
+
+
+def spot(crop):
+    """(x, y), the middle of a crop's (3, h, w) brightest part, pixels' numbers as places."""
+    grey = crop.sum(0) - np.median(crop.sum(0))
+    weight = np.where(grey > 0.5 * grey.max(), grey, 0)
+    rows, columns = np.mgrid[:grey.shape[0], :grey.shape[1]]
+    return np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+
+
+def osx_like():
+    """A net of SMPLer-X's family that puts a body where it sees something bright."""
+    import families
+
+    def forward(crops):
+        assert crops.shape[1:] == (3, 512, 384) and crops.dtype == np.float32 and crops.max() <= 1
+        depth = 30.0
+        at = np.stack([spot(crop) for crop in crops]) / 2 - (96, 128)  # of the 192x256 body crop, from its middle
+        places = np.concatenate([at * depth / 5000, np.full((len(crops), 1), depth)], 1)
+        return {"smplx_mesh_cam": places[:, None] + np.zeros((1, 4, 1)), "smplx_shape": np.zeros((len(crops), 10)),
+                "cam_trans": places}
+
+    return families.osx_family(forward), "smplx", "crop"
+
+
+def hmr_like():
+    """A net of HMR 2.0's family that does the same."""
+    import families
+
+    def forward(crops):
+        assert crops.shape[1:] == (3, 256, 256) and crops.dtype == np.float32
+        scale = 0.9
+        at = np.stack([spot(crop) for crop in crops]) / 128 - 1
+        return {"pred_vertices": np.zeros((len(crops), 4, 3)), "pred_keypoints_3d": np.zeros((len(crops), 5, 3)),
+                "pred_cam": np.concatenate([np.full((len(crops), 1), scale), at / scale], 1)}
+
+    return families.hmr_family(forward), "smpl", "crop"
+
+
+def multi_like(side="448"):
+    """Multi-HMR's front door, with a net that sees one person, a quarter of the square wide and high, around something bright."""
+    import families
+
+    def forward(square, intrinsics):
+        assert square.shape == (1, 3, int(side), int(side)) and intrinsics.shape == (1, 3, 3)
+        focal, centre, depth = intrinsics[0, 0, 0], intrinsics[0, :2, 2], 3.0
+        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * int(side) / 8
+        places = (spot(square[0]) + corners - centre) * depth / focal
+        return [{"v3d": np.column_stack([places, np.full(4, depth)]), "j3d": np.array([[0.0, 0, depth]]), "scores": np.array(0.7),
+                 "rotvec": np.arange(159.0).reshape(53, 3), "shape": np.zeros(10), "expression": np.ones(10), "transl": np.zeros(3)}]
+
+    return families.multi_family(forward, int(side)), "smplx", "image"

@@ -1,6 +1,7 @@
 """Promises of workers: answers come back whatever is printed; what dies, hangs or answers nonsense is told, and nothing is left behind."""
 from __future__ import annotations
 
+import ast
 import io
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deocc_aug.integrations.mesh import WORKER, MeshRegressor, WorkerError, WorkerRegressor
+from deocc_aug.integrations.mesh import FAMILIES, WORKER, MeshRegressor, WorkerError, WorkerRegressor
 from deocc_aug.integrations.mesh.worker import read_message, write_message
 
 MODELS = Path(__file__).with_name("mesh_workers.py")
@@ -204,9 +205,10 @@ def test_messages_survive_the_wire_and_pickles_do_not() -> None:
         read_message(io.BytesIO(stream.getvalue()[:40]))
 
 
-def test_the_files_for_the_other_environment_need_nothing_of_ours(tmp_path: Path) -> None:
-    for name in ("worker.py", "families.py"):
-        (tmp_path / name).write_text(WORKER.with_name(name).read_text())
+def test_the_files_for_the_other_environment_need_nothing_of_ours_and_no_new_python(tmp_path: Path) -> None:
+    for file in (WORKER, FAMILIES):
+        ast.parse(file.read_text(), feature_version=(3, 8))
+        (tmp_path / file.name).write_text(file.read_text())
     code = "import sys, worker, families; print(sorted(m for m in sys.modules if m.startswith(('deocc', 'torch', 'cv2'))))"
     out = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert out.stdout.strip() == "[]", out.stderr
