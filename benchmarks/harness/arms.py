@@ -4,10 +4,12 @@
     grey                         what is in front is painted grey
     telea                        what is in front is filled in from around it (Telea, the journal of graphics tools 9, 2004)
     deocc:PRESET[,option=value]  what this library makes of it; options of `deocc_aug.Options`, thresholds.NAME, seed and dtype
+    fused:PRESET[,option=value]  the same picture; an estimator's joints in it and in the one before are made one (`deocc_aug.fusion`)
     oracle                       the clean picture
 """
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -26,7 +28,7 @@ from deocc_aug.types import Deocclusion, Image
 
 GREY = 114
 TELEA_RADIUS = 5
-OCCLUDED, ORACLE, DEOCC = "occluded", "oracle", "deocc"
+OCCLUDED, ORACLE, DEOCC, FUSED = "occluded", "oracle", "deocc", "fused"
 DEFAULT = (OCCLUDED, "grey", "telea", "deocc:compact", ORACLE)
 
 
@@ -92,8 +94,9 @@ def parse(text: str) -> Arm:
     kind, _, rest = text.partition(":")
     if kind in PICTURES and not rest:
         return Arm(text, kind)
-    if kind != DEOCC:
-        raise ValueError(f"there is no arm {text!r}: pass some of {', '.join(PICTURES)}, {DEOCC}:PRESET[,option=value...]")
+    if kind not in (DEOCC, FUSED):
+        raise ValueError(f"there is no arm {text!r}: pass some of {', '.join(PICTURES)}, {DEOCC}:PRESET[,option=value...], "
+                         f"{FUSED}:PRESET[,option=value...]")
     preset, *pieces = rest.split(",")
     settings = Settings(preset or "compact", **_given(text, pieces))
     settings.described  # noqa: B018  an unknown preset is refused here
@@ -136,6 +139,16 @@ def parse_all(texts: Sequence[str], clean: bool, occluders: bool) -> list[Arm]:
         if arm.kind in NEEDS_OCCLUDER and not occluders:
             raise ValueError(f"the data set does not say what is in front of people: leave the arm {arm.name} out")
     return arms
+
+
+def views_of(arms: Sequence[Arm], case: Case, device: str = "cpu") -> dict[str, View]:
+    """What those arms make of a case, by name; arms with the same settings share one completion."""
+    made: dict[str, View] = {}
+    out = {}
+    for arm in arms:
+        key = json.dumps(arm.settings.described, sort_keys=True) if arm.settings else arm.kind
+        out[arm.name] = made[key] = made.get(key) or view_of(arm, case, device)
+    return out
 
 
 def view_of(arm: Arm, case: Case, device: str = "cpu") -> View:

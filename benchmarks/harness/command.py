@@ -14,6 +14,7 @@ SYNTHETIC = "deocc_aug.benchmarks.harness.synthetic.SyntheticPeople"
 def _add_arguments(parser: ArgumentParser) -> None:
     tasks = parser.add_subcommands(dest="task")
     tasks.add_subcommand("pose2d", _pose2d(type(parser)), help="what pose estimators find in each arm's pictures")
+    tasks.add_subcommand("completion", _task(type(parser)), help="how near an arm's silhouettes and pixels are to the truth")
     compare = type(parser)()
     compare.add_argument("first", type=str, help="metrics.json of a run")
     compare.add_argument("second", type=str, help="metrics.json of another")
@@ -57,7 +58,18 @@ def _run(config: Namespace) -> int:
 
         print(compared(Path(config.compare.first), Path(config.compare.second)))
         return 0
-    return _run_pose2d(config.pose2d)
+    return _run_pose2d(config.pose2d) if config.task == "pose2d" else _run_completion(config.completion)
+
+
+def _run_completion(given: Namespace) -> int:
+    from deocc_aug.benchmarks.harness import completion_report
+    from deocc_aug.benchmarks.harness.completion_task import Completion
+    from deocc_aug.benchmarks.harness.run import run
+
+    done = run(Completion, "completion", given.data, given.arms, given.out, given.machine, {})
+    if done is not None:
+        print(f"look at {completion_report.write(done, given.machine, given.gallery)}")
+    return 0
 
 
 def _run_pose2d(given: Namespace) -> int:

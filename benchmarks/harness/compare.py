@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deocc_aug.benchmarks.harness.figures import Resampled, Row, more
-from deocc_aug.benchmarks.harness.pose_report import FORMAT, estimate_from
+from deocc_aug.benchmarks.harness.report import FORMAT, estimate_from
 from deocc_aug.benchmarks.statistics import markdown
 
 SHOWN = ("hidden PCK@0.1", "visible PCK@0.1", "closed", "harm")
@@ -25,6 +25,8 @@ def compared(first: Path, second: Path) -> str:
     a, b = _read(first), _read(second)
     if a["task"] != b["task"]:
         raise ValueError(f"{first} is of the task {a['task']} and {second} of {b['task']}: compare runs of one task")
+    if a["task"] != "pose2d":
+        raise ValueError(f"{first} is of the task {a['task']}: runs of pose2d are compared")
     both = [name for name in a["figures"] if name in b["figures"]]
     if not both:
         raise ValueError(f"no estimator is in both ({', '.join(a['figures'])}; {', '.join(b['figures'])}): compare runs that share one")

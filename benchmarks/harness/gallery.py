@@ -31,12 +31,12 @@ def extremes(gains: np.ndarray, each: int) -> list[tuple[str, int]]:
     return sorted(out, key=lambda pair: ("best", "median", "worst").index(pair[0]))
 
 
-def strip(case: Case, arm: Arm, before: np.ndarray, after: np.ndarray, device: str = "cpu") -> Image:
-    """Side by side: what was shown and found before, what the arm shows and was found in it, and the truth."""
+def strip(case: Case, arm: Arm, before: np.ndarray, after: np.ndarray, device: str = "cpu", truth: bool = True) -> Image:
+    """Side by side: what was shown and found before, what the arm shows and was found in it, and the truth, its joints drawn or not."""
     view = view_of(arm, case, device)
     to_tile = place(widened(case.box_xyxy, ROOM), (HEIGHT, WIDTH))
-    truth = np.where(case.joints[:, 2:] > 0, case.joints[:, :2], np.nan)
-    shown = [(case.image, before), (view.image, after), (case.image if case.clean is None else case.clean, truth)]
+    labelled = np.where(case.joints[:, 2:] * truth > 0, case.joints[:, :2], np.nan)
+    shown = [(case.image, before), (view.image, after), (case.image if case.clean is None else case.clean, labelled)]
     return np.concatenate([_tile(image, joints, to_tile, case) for image, joints in shown], axis=1)
 
 
@@ -62,7 +62,7 @@ def jpeg(image: Image, caption: str) -> Picture:
 
 
 def pictures(chosen: Sequence[tuple[str, Case, str]], arm: Arm, found: Sequence[tuple[np.ndarray, np.ndarray]],
-             device: str = "cpu") -> Iterator[Picture]:
+             device: str = "cpu", truth: bool = True) -> Iterator[Picture]:
     """A strip for each chosen (kind, case, words), with the joints found before and after."""
     for (kind, case, words), (before, after) in zip(chosen, found, strict=True):
-        yield jpeg(strip(case, arm, before, after, device), f"{kind}: {case.name}, {words}")
+        yield jpeg(strip(case, arm, before, after, device, truth), f"{kind}: {case.name}, {words}")

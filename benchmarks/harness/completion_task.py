@@ -1,0 +1,121 @@
+"""The task `completion`: how near an arm's silhouette and pixels are to the truth, where something hides it."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torchmetrics import MeanMetric
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from deocc_aug.benchmarks.harness.arms import OCCLUDED, View
+from deocc_aug.benchmarks.harness.cases import Case
+from deocc_aug.benchmarks.harness.figures import BINS, Resampled, Row
+from deocc_aug.benchmarks.harness.module import BenchModule
+from deocc_aug.benchmarks.harness.records import Record
+from deocc_aug.benchmarks.statistics import iou
+from deocc_aug.canvas import widened
+from deocc_aug.types import Image, Mask
+
+MASKS = ("amodal IoU", "hidden IoU")
+PIXELS = ("hidden L1", "hidden PSNR", "hidden SSIM")
+FIGURES = (*MASKS, *PIXELS)
+ROOM = 0.1  # longer sides around the person in which SSIM's windows may reach
+CEILING = 100.0  # dB: PSNR of pixels that are right to the bit
+
+
+class Completion(BenchModule):
+    """Compares every arm's picture, and the silhouette where it gives one, with the truth."""
+
+    task = "completion"
+
+    def objection(self, case: Case) -> str:
+        return "" if case.amodal is not None and case.occluder is not None else "the whole silhouette, or what is in front, is not known"
+
+    def measured(self, case: Case, views: Mapping[str, View], before: Record | None) -> dict[str, dict[str, Any]]:
+        with self.timed("measuring"):
+            return {arm: {"measured": measure(case, view)} for arm, view in views.items()}
+
+    def logged(self, records: Sequence[Record]) -> dict[str, float]:
+        """The mean of each figure over the cases that have it, by arm."""
+        out = {}
+        for arm in (arm.name for arm in self.arms):
+            for name in FIGURES:
+                values = [value for value in values_of(records, arm, name) if not np.isnan(value)]
+                if values:
+                    metric = MeanMetric().set_dtype(torch.double)
+                    metric.update(torch.tensor(values, dtype=torch.double))
+                    out[f"{arm}/{name}"] = float(metric.compute())
+        return out
+
+
+def measure(case: Case, view: View) -> dict[str, float]:
+    """The figures of one view that can be told: IoU where the arm gives a silhouette; pixels where there is a clean picture."""
+    assert case.amodal is not None and case.occluder is not None
+    hidden, out = case.amodal & case.occluder, dict[str, float]()
+    if view.result is not None:
+        completed = view.result.amodal_mask > 0.5
+        out["amodal IoU"] = iou(completed, case.amodal)
+        if hidden.any():
+            out["hidden IoU"] = iou(completed & case.occluder, hidden)
+    if case.clean is not None and hidden.any():
+        out |= pixels(view.image, case.clean, hidden, case.box_xyxy)
+    return out
+
+
+def pixels(image: Image, clean: Image, where: Mask, box_xyxy: np.ndarray) -> dict[str, float]:
+    """L1 (of 255), PSNR in dB and SSIM of the pixels `where`; SSIM's windows see what is around them."""
+    a, b = (torch.from_numpy(picture[where].astype(np.float64)) for picture in (image, clean))
+    psnr = float(peak_signal_noise_ratio(a, b, data_range=255.0)) if not torch.equal(a, b) else CEILING
+    height, width = where.shape
+    x0, y0, x1, y1 = np.round(widened(box_xyxy, ROOM)).astype(int).clip(0, [width, height, width, height])
+    part = (slice(y0, y1), slice(x0, x1))
+    pair = [torch.from_numpy(np.ascontiguousarray(picture[part])).double().permute(2, 0, 1)[None] for picture in (image, clean)]
+    out = {"hidden L1": float((a - b).abs().mean()), "hidden PSNR": min(psnr, CEILING)}
+    if min(pair[0].shape[2:]) > 11:  # SSIM's window
+        _, everywhere = structural_similarity_index_measure(*pair, data_range=255.0, return_full_image=True)
+        out["hidden SSIM"] = float(everywhere[0].mean(0).numpy()[where[part]].mean())
+    return out
+
+
+def values_of(records: Sequence[Record], arm: str, name: str) -> np.ndarray:
+    """A figure of each case, NaN where it has none."""
+    return np.array([record["arms"][arm]["measured"].get(name, np.nan) for record in records], np.float64)
+
+
+def arm_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:
+    """A row an arm: each figure's mean over cases, and the picture's PSNR minus `occluded`'s, with intervals over people."""
+    columns: dict[str, np.ndarray] = {}
+    for arm in arms:
+        for name in FIGURES:
+            values = values_of(records, arm, name)
+            columns |= {f"{arm} {name}": np.nan_to_num(values), f"{arm} n {name}": (~np.isnan(values)).astype(float)}
+    of = Resampled([record["person"] for record in records], columns)
+    rows = []
+    for arm in arms:
+        row: Row = {"arm": arm, "cases": of.cases, "people": of.people}
+        for name in FIGURES:
+            known = columns[f"{arm} n {name}"].any()
+            row[name] = of(lambda total, n: total / n, f"{arm} {name}", f"{arm} n {name}") if known else None
+        gained = arm != OCCLUDED and columns[f"{arm} n hidden PSNR"].any()
+        row["PSNR gain"] = of(lambda a, b, n: (a - b) / n, f"{arm} hidden PSNR", f"{OCCLUDED} hidden PSNR", f"{arm} n hidden PSNR") if (
+            gained) else None
+        rows.append(row)
+    return rows
+
+
+def bin_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:
+    """The same by hidden share of the person."""
+    rows = []
+    for name, low, high in BINS:
+        some = [record for record in records if low <= record["truth"]["hidden_share"] < high]
+        if some:
+            rows += [{"hidden share": name, **row} for row in arm_rows(some, arms)]
+    return rows
+
+
+def people_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:
+    """Each case's figures."""
+    return [{"case": record["case"], "person": record["person"], "hidden share": record["truth"]["hidden_share"],
+             **{arm: record["arms"][arm]["measured"] for arm in arms}} for record in records]
