@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from diffusers import DDIMScheduler, UNet2DModel
+from diffusers import DDIMScheduler, UNet2DConditionModel, UNet2DModel
 from pytorch_lightning.callbacks import Timer
 from torch import Tensor
 
@@ -81,7 +81,8 @@ class DiffusionModule(PartModule):
         pure_noise: share of examples that start from pure noise, so that one step is a good answer.
     """
 
-    def __init__(self, unet: UNet2DModel, learning_rate: float, warm_up: int, final: float, pure_noise: float) -> None:
+    def __init__(self, unet: UNet2DModel | UNet2DConditionModel, learning_rate: float, warm_up: int, final: float,
+                 pure_noise: float) -> None:
         super().__init__(learning_rate, warm_up, final)
         self.unet = unet.to(memory_format=torch.channels_last)
         self.scheduler, self.pure_noise = clean_scheduler(), pure_noise
