@@ -18,7 +18,8 @@ FORMAT = 1
 class Preset:
     """A preset's folder and what its manifest says.
 
-    `canvas` (height, width) px; `defaults` the Options it was made for; `parts` part name -> subfolder; `sha256` file -> digest.
+    `canvas` (height, width) px; `defaults` the Options it was made for; `parts` part name -> subfolder; `sha256` file -> digest;
+    `fusion` the file of its `deocc_aug.fusion.FusionWeights`, None where it brings none.
     """
 
     folder: Path
@@ -29,6 +30,7 @@ class Preset:
     defaults: Options
     parts: dict[str, str]
     sha256: dict[str, str]
+    fusion: str | None = None
 
     def part(self, name: str) -> Path:
         """The folder of one part.
@@ -80,7 +82,7 @@ def read_manifest(folder: Path) -> Preset:
         raise ValueError(f"{path} has format {raw['format']!r}; this version of deocc-aug reads format {FORMAT}: update one of the two")
     height, width = raw["canvas"]
     return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"],
-                  raw["sha256"])
+                  raw["sha256"], raw.get("fusion"))
 
 
 def check(folder: Path) -> Preset:
@@ -107,13 +109,18 @@ def digest(path: Path) -> str:
 
 
 def write_manifest(folder: Path, *, name: str, revision: str, licence: str, canvas: tuple[int, int], defaults: Options,
-                   parts: dict[str, str]) -> Preset:
-    """Writes `preset.json` for the parts that lie in `folder` (part name -> subfolder), with the sha256 of all their files."""
+                   parts: dict[str, str], fusion: str | None = None) -> Preset:
+    """Writes `preset.json` for the parts that lie in `folder` (part name -> subfolder), with the sha256 of all their files.
+
+    `fusion`: the file in it that holds weights for the fusion of two views.
+    """
     from dataclasses import asdict
 
     files = sorted(p for sub in parts.values() for p in (folder / sub).rglob("*") if p.is_file())
+    files += [] if fusion is None else [folder / fusion]
     manifest = {"format": FORMAT, "name": name, "revision": revision, "licence": licence, "canvas": list(canvas),
                 "defaults": {k: v for k, v in asdict(defaults).items() if v is not None}, "parts": parts,
+                **({} if fusion is None else {"fusion": fusion}),
                 "sha256": {p.relative_to(folder).as_posix(): digest(p) for p in files}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     return read_manifest(folder)
