@@ -19,8 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deocc_aug import Deoccluder, Options, Person
+from deocc_aug.benchmarks.movenet import MoveNet
 from deocc_aug.benchmarks.observing import ccp_cases
-from deocc_aug.benchmarks.renders import MoveNet
 from deocc_aug.benchmarks.statistics import Estimate, markdown, mean, plain
 from deocc_aug.canvas import box_of
 from deocc_aug.gate import objection_to

@@ -9,47 +9,15 @@ import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
+from deocc_aug.benchmarks.movenet import MoveNet
 from deocc_aug.canvas import box_of
 from deocc_aug.humans.scenes import GROUP, SELF_HIDDEN, VISIBLE, Ingredients, Scene, make_scenes
 
 NEAR = 0.1  # PCK: within this share of the longer side of the person's box
-ROOM = 1.25  # longer sides of the box that the estimator is shown
-
-
-class MoveNet:
-    """COCO-17 joints of one boxed person by a MoveNet TFLite file.
-
-    Raises:
-        ImportError: ai-edge-litert is not installed.
-        ValueError: the file is no such model.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise ImportError("this benchmark runs MoveNet with ai-edge-litert: pip install ai-edge-litert") from error
-        self._net: Any = Interpreter(str(path), num_threads=1)
-        self._net.allocate_tensors()
-        self.side = int(self._net.get_input_details()[0]["shape"][1])
-
-    def __call__(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """Joints (17, 2) px in `image` (H, W, 3) uint8 of the person in `box` (4,)."""
-        scale = self.side / (ROOM * max(box[2] - box[0], box[3] - box[1]))
-        middle = (box[:2] + box[2:]) / 2
-        shift = self.side / 2 - scale * middle
-        shown = cv2.warpAffine(image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), (self.side, self.side))
-        kind = self._net.get_input_details()[0]
-        self._net.set_tensor(kind["index"], shown[None].astype(kind["dtype"]))
-        self._net.invoke()
-        yx = self._net.get_tensor(self._net.get_output_details()[0]["index"])[0, 0, :, :2]
-        return np.asarray((yx[:, ::-1] * self.side - shift) / scale)
 
 
 def found(scene: Scene, estimator: MoveNet) -> np.ndarray:
