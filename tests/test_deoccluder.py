@@ -13,6 +13,7 @@ from pictures import Picture, draw
 from presets import write_tiny_preset
 
 from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts
+from deocc_aug.appearance.painter import painter_class
 from deocc_aug.observe.protocol import told
 from deocc_aug.types import Label
 
@@ -31,6 +32,12 @@ def deoccluder(preset: Path) -> Deoccluder:
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> Deoccluder:
     """The same preset with an observer of its own."""
     return Deoccluder.from_pretrained(write_tiny_preset(tmp_path_factory.mktemp("presets") / "seeing", observer=True))
+
+
+@pytest.fixture(scope="module")
+def worded(tmp_path_factory: pytest.TempPathFactory) -> Deoccluder:
+    """A preset with a VQA model and stage 2 in latents."""
+    return Deoccluder.from_pretrained(write_tiny_preset(tmp_path_factory.mktemp("presets") / "worded", words=True))
 
 
 def same(a: Deocclusion, b: Deocclusion) -> bool:
@@ -304,6 +311,26 @@ def test_bad_options_are_refused(values: dict[str, object], message: str) -> Non
 def test_words_without_a_text_encoder_are_refused(deoccluder: Deoccluder, picture: Picture) -> None:
     with pytest.raises(ValueError, match="no text encoder"):
         deoccluder(picture.image, picture.person(), options=Options(prompt="a red shirt"))
+
+
+def test_the_callers_words_are_in_the_description_and_exact_pixels_hold(worded: Deoccluder, picture: Picture, tmp_path: Path) -> None:
+    asked, told_so = (worded(picture.image, picture.person(), options=Options(prompt=prompt)) for prompt in (None, "a red coat"))
+    assert told_so.description.prompt == "a red coat" and told_so.description.embedding is not None
+    assert asked.description.embedding is not None and isinstance(asked.description.prompt, str)
+    outside = ~told_so.changed_mask
+    assert told_so.changed and (told_so.image[outside] == picture.image[outside]).all()
+    assert (told_so.changed_mask <= picture.occluder_mask | (told_so.amodal_mask > 0.5)).all()
+    worded.save_pretrained(tmp_path / "mine", name="mine", revision="1")
+    again = Deoccluder.from_pretrained(tmp_path / "mine")
+    assert same(again(picture.image, picture.person(), options=Options(prompt="a red coat")), told_so)
+
+
+def test_a_part_of_another_kind_is_refused(preset: Path, tmp_path: Path) -> None:
+    shutil.copytree(preset, tmp_path / "other")
+    index = tmp_path / "other" / "appearance" / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"_class_name": "StableDiffusionPipeline"}))
+    with pytest.raises(ValueError, match="holds a StableDiffusionPipeline"):
+        painter_class(tmp_path / "other" / "appearance")
 
 
 def test_a_damaged_weights_file_is_noticed(preset: Path, tmp_path: Path) -> None:

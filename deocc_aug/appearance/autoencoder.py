@@ -5,7 +5,9 @@ go; the nets see 12 channels at 128x96 instead of 3 at 256x192, and the latents 
 """
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +31,14 @@ def autoencoder(channels: tuple[int, ...], latent_channels: int, patch: int) -> 
                                    down_block_out_channels=channels, layers_per_down_block=1,
                                    up_block_types=("UpDecoderBlock2D",) * levels, up_block_out_channels=channels, layers_per_up_block=1,
                                    latent_channels=latent_channels, norm_num_groups=16, scaling_factor=1.0)
+
+
+def save(vae: AsymmetricAutoencoderKL, folder: Path) -> None:
+    """Writes the autoencoder without what diffusers itself adds to its configuration and then warns of at every loading."""
+    vae.save_pretrained(folder)
+    path = folder / vae.config_name
+    settings = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("block_out_channels", "force_upcast")}
+    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def patch_of(vae: AsymmetricAutoencoderKL) -> int:

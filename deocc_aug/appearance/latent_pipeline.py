@@ -1,6 +1,9 @@
 """Stage 2 in latents as a diffusers pipeline: a canvas with a hole in and words, a painted canvas out."""
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 from diffusers import AsymmetricAutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
@@ -8,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from deocc_aug.appearance.autoencoder import decode, shrinkage
+from deocc_aug.appearance.autoencoder import decode, save, shrinkage
 from deocc_aug.appearance.codec import condition_channels, encode_canvas, to_unit, without_body
 from deocc_aug.appearance.text import read_prompt
 from deocc_aug.patches import SHRINK
@@ -55,6 +58,10 @@ class LatentAppearancePipeline(DiffusionPipeline):
                              f"{text_encoder.config.hidden_size}: pass two that were trained together")
         self.register_modules(unet=unet, vae=vae, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer)
         self.register_to_config(patch=patch)
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        super().save_pretrained(save_directory, **options)
+        save(self.vae, Path(save_directory) / "vae")
 
     def read(self, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]:
         """A prompt's embedding, and its words that are not known and are left out."""

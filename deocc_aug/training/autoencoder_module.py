@@ -9,7 +9,7 @@ from diffusers import AsymmetricAutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from deocc_aug.appearance.autoencoder import autoencoder, decode, moments
+from deocc_aug.appearance.autoencoder import autoencoder, decode, moments, save
 from deocc_aug.training.diffusion import PartModule
 
 
@@ -75,7 +75,7 @@ class AutoencoderModule(PartModule):
     def export(self, folder: Path) -> None:
         if not self.decoder_alone:
             self.vae.register_to_config(scaling_factor=round(1 / float(self.scale), 4))
-        self.vae.half().save_pretrained(folder)
+        save(self.vae.half(), folder)
 
 
 def pyramid_loss(said: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"], weight: Float[Tensor, "b 1 h w"], sizes: int) -> Tensor:
