@@ -28,6 +28,7 @@ class Case:
         hidden_share: of the silhouette, in [0, 1].
         clean: (H, W, 3) uint8, the same picture with nothing in front; None where nobody has it.
         amodal, occluder: (H, W) bool, the whole silhouette and what is in front; None where nobody knows.
+        area: of the person in pixels, as OKS wants it; None for the silhouette's.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case:
     clean: Image | None = None
     amodal: Mask | None = None
     occluder: Mask | None = None
+    area: float | None = None
 
     @property
     def side(self) -> float:

@@ -84,8 +84,9 @@ class BenchModule(pl.LightningModule):
 
 def truth_of(case: Case) -> dict[str, Any]:
     """What a record keeps of a case."""
+    area = case.area if case.area is not None or case.amodal is None else float(case.amodal.sum())
     return {"side": case.side, "box": case.box_xyxy.tolist(), "hidden_share": case.hidden_share, "joints": case.joints.tolist(),
-            "hidden": case.hidden.tolist(), "area": None if case.amodal is None else int(case.amodal.sum())}
+            "hidden": case.hidden.tolist(), "area": area}
 
 
 def facts_of(case: Case, view: View) -> dict[str, Any]:
