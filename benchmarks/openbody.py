@@ -1,11 +1,16 @@
 """How near the open body comes to anny: ``python -m deocc_aug.benchmarks.openbody``.
 
-Poses are drawn from the pose prior (all families, as often as it draws them), the shape is the template's.  "posed the same": each
-of SMPL-X's 55 joints takes the rotation of the bone that it stands for, and in anny every bone that SMPL-X has no joint for follows the
-nearest above it that has one; anny's own skinning of its own 163 bones is compared with smplx's forward pass, vertex by vertex, all
-13718 of them, the pelvis at the same place.  "posed in full": the same poses, but anny bends all bones that the prior sets (five in the
-spine, four in the neck, the twisted forearm): what SMPL-X's tree cannot follow.  "shapes": bodies that the shape directions were not
-made of, at rest, against what the ten directions reach of them.  "joints": the places that the regressor tells, at rest, of those bodies.
+Poses are drawn from the pose prior (all families, as often as it draws them).
+
+    posed the same  the template's shape.  Each of SMPL-X's 55 joints takes the rotation of the bone that it stands for, and in anny every
+                    bone that SMPL-X has no joint for follows the nearest above it that has one; anny's own skinning of its own 163 bones is
+                    compared with smplx's forward pass, vertex by vertex, all 13718 of them, the pelvis at the same place
+    posed in full   the same poses and shape, but anny bends all bones that the prior sets (five in the spine, four in the neck, the twisted
+                    forearm): what SMPL-X's tree cannot follow
+    people          synthetic people as they were drawn, each of their own shape and in their full pose, against what their 55 rotations and
+                    10 betas make of them
+    shapes          bodies that the shape directions were not made of, at rest, against what the ten directions reach of them
+    joints          the places of those bodies' joints, at rest, as the regressor tells them
 """
 from __future__ import annotations
 
@@ -18,42 +23,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 
 from deocc_aug.benchmarks.statistics import markdown
-from deocc_aug.humans.bodies import Bodies, sample_bodies
+from deocc_aug.humans.bodies import sample_bodies
 from deocc_aug.humans.open_body.build import SEED, TO_SMPLX, OpenBody, at_rest, build, export
+from deocc_aug.humans.open_body.labels import Parameters, bone_rotations, in_smplx, joint_rotations, nearest_betas, parameters_of
 from deocc_aug.humans.open_body.rest import rest_rotations
-from deocc_aug.humans.open_body.rig import Rests, Rig, coefficients, local, rests, rig, transforms
+from deocc_aug.humans.open_body.rig import Rests, Rig, coefficients, rests, rig, transforms
 from deocc_aug.humans.open_body.shape import DIRECTIONS
-from deocc_aug.humans.open_body.tree import BONES
 
 CHUNK = 10
 
 
-def bone_rotations(model: Rig, bodies: Bodies) -> np.ndarray:
-    """(N, bones, 3, 3) of drawn poses; bones that the prior does not know follow their parents."""
-    out = np.zeros((len(bodies), len(model.names), 3, 3))
-    for bone, index in model.names.items():
-        known = bodies.model.bones.get(bone)
-        out[:, index] = out[:, model.parents[index]] if known is None else bodies.rotations[:, known]
-    return np.asarray(Rotation.from_matrix(out.reshape(-1, 3, 3)).as_matrix().reshape(out.shape))
-
-
-def joint_rotations(model: Rig, bones: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
-    """(N, 55, 3, 3) the joints' rotations from SMPL-X's rest pose, in anny's axes, of bones' rotations from anny's."""
-    own = [model.names[bone] for bone in BONES]
-    return np.asarray(bones[:, own] @ np.swapaxes(at_rest[own], 1, 2))
-
-
-def smplx_vertices(layer: Any, joints: np.ndarray) -> torch.Tensor:
-    """What `smplx` makes of joints' rotations in anny's axes."""
-    turned = local(TO_SMPLX @ joints @ TO_SMPLX.T)
-    parts = {"global_orient": slice(0, 1), "body_pose": slice(1, 22), "jaw_pose": slice(22, 23), "leye_pose": slice(23, 24),
-             "reye_pose": slice(24, 25), "left_hand_pose": slice(25, 40), "right_hand_pose": slice(40, 55)}
-    given = {name: torch.tensor(turned[:, part], dtype=torch.float32) for name, part in parts.items()}
-    zeros = torch.zeros(len(joints), DIRECTIONS)
-    return layer(betas=zeros, expression=zeros, transl=torch.zeros(len(joints), 3), **given).vertices
+def smplx_vertices(layer: Any, people: Parameters) -> np.ndarray:
+    """(N, V, 3) what smplx makes of people."""
+    with torch.inference_mode():
+        given = {name: torch.tensor(value, dtype=torch.float32) for name, value in people.named().items()}
+        return np.asarray(layer(**given).vertices.numpy())
 
 
 def anny_vertices(model: Rig, body: Rests, rotations: np.ndarray) -> np.ndarray:
@@ -65,20 +51,26 @@ def anny_vertices(model: Rig, body: Rests, rotations: np.ndarray) -> np.ndarray:
 
 
 def posing_errors(layer: Any, body: OpenBody, model: Rig, poses: int, seed: int) -> dict[str, np.ndarray]:
-    """(poses, V) distances in mm between the two bodies' vertices, posed the same and with anny posed in full."""
+    """(poses, V) distances in mm: of the template's shape posed the same, of it with anny posed in full, of people as they were drawn."""
     template = rests(model, body.coefficients[None])
-    to_rest = rest_rotations(model, template)[0]
+    to_rest = rest_rotations(model, template)
     generator = np.random.default_rng(seed)
-    found: dict[str, list[np.ndarray]] = {"posed the same": [], "posed in full": []}
+    found: dict[str, list[np.ndarray]] = {"posed the same": [], "posed in full": [], "people": []}
     for start in range(0, poses, CHUNK):
-        full = bone_rotations(model, sample_bodies(min(CHUNK, poses - start), generator))
+        bodies = sample_bodies(min(CHUNK, poses - start), generator)
+        full = bone_rotations(model, bodies)
         joints = joint_rotations(model, full, to_rest)
-        with torch.inference_mode():
-            ours = smplx_vertices(layer, joints).numpy()
+        still = np.zeros((len(bodies), DIRECTIONS + 3))
+        ours = smplx_vertices(layer, Parameters(in_smplx(joints), still[:, :DIRECTIONS], still[:, DIRECTIONS:]))
         for name, rotations in (("posed the same", joints[:, model.owner] @ to_rest), ("posed in full", full)):
-            theirs = anny_vertices(model, template, rotations)[:, body.order]
-            found[name].append(1000 * np.linalg.norm(ours - theirs, axis=2))
+            found[name].append(_apart(ours, anny_vertices(model, template, rotations)[:, body.order]))
+        people = smplx_vertices(layer, parameters_of(bodies, body, model))
+        found["people"].append(_apart(people, (bodies.vertices @ TO_SMPLX.T)[:, body.order]))
     return {name: np.concatenate(some) for name, some in found.items()}
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.asarray(1000 * np.linalg.norm(one - other, axis=2))
 
 
 def shape_errors(body: OpenBody, model: Rig, count: int, seed: int) -> dict[str, np.ndarray]:
@@ -87,9 +79,7 @@ def shape_errors(body: OpenBody, model: Rig, count: int, seed: int) -> dict[str,
     blend = coefficients(model, [model.shapes.sample(generator) for _ in range(count)])
     vertices, joints = at_rest(model, rests(model, blend))
     offsets = vertices[:, body.order] - body.template
-    basis = body.directions[..., :DIRECTIONS].reshape(-1, DIRECTIONS)
-    betas = np.linalg.lstsq(basis, offsets.reshape(count, -1).T, rcond=None)[0]
-    left = offsets - (basis @ betas).T.reshape(offsets.shape)
+    left = offsets - np.einsum("vck,nk->nvc", body.directions[..., :DIRECTIONS], nearest_betas(body, offsets))
     told = np.einsum("jv,nvc->njc", body.regressor, vertices[:, body.order])
     return {"shapes": 1000 * np.linalg.norm(left, axis=2), "joints": 1000 * np.linalg.norm(told - joints, axis=2)}
 

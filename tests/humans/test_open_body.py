@@ -17,7 +17,10 @@ from smplx.joint_names import JOINT_NAMES
 
 from deocc_aug.benchmarks.openbody import anny_vertices, gradients_are_finite, shape_errors, smplx_vertices
 from deocc_aug.cli import main
+from deocc_aug.humans.bodies import sample_bodies
+from deocc_aug.humans.camera import View, sample_camera
 from deocc_aug.humans.open_body.build import OpenBody, arrays, build, export, hand_components
+from deocc_aug.humans.open_body.labels import Parameters, in_smplx, in_view, parameters_of
 from deocc_aug.humans.open_body.rest import rest_rotations
 from deocc_aug.humans.open_body.rig import rests, rig
 from deocc_aug.humans.open_body.tree import BONES, JOINTS, PARENTS, owners
@@ -82,10 +85,23 @@ def test_it_poses_as_anny_does(body: OpenBody, path: Path) -> None:
     template = rests(anny, body.coefficients[None])
     theirs = anny_vertices(anny, template, bent[:, anny.owner] @ rest_rotations(anny, template)[0])[:, body.order]
     layer = smplx.build_layer(str(path), model_type="smplx", use_pca=False)
-    off = np.linalg.norm(smplx_vertices(layer, bent).numpy() - theirs, axis=2)
+    ours = smplx_vertices(layer, Parameters(in_smplx(bent), np.zeros((4, 10)), np.zeros((4, 3))))
+    off = np.linalg.norm(ours - theirs, axis=2)
     moved = np.linalg.norm(body.template - theirs, axis=2)
     assert off.mean() < 0.003 and off.max() < 0.05
     assert moved.mean() > 0.1
+
+
+def test_synthetic_people_have_parameters_that_make_them_before_their_camera(body: OpenBody, path: Path) -> None:
+    generator = np.random.default_rng(11)
+    bodies = sample_bodies(3, generator)
+    view = View(sample_camera(generator), np.array([0.1, 0.2, -0.3]), 500.0, np.array([96.0, 128.0]))
+    layer = smplx.build_layer(str(path), model_type="smplx", use_pca=False)
+    people = parameters_of(bodies, body, rig())
+    theirs = ((bodies.vertices - view.eye) @ view.axes)[:, body.order]
+    off = np.linalg.norm(smplx_vertices(layer, in_view(people, body, view)) - theirs, axis=2)
+    assert off.mean() < 0.02 and (theirs[..., 2] > 0).all()
+    assert np.ptp(people.betas, axis=0).max() > 0.5
 
 
 def test_rest_is_arms_out_palms_down_facing_ahead(joints: dict[str, np.ndarray]) -> None:
