@@ -22,6 +22,7 @@ import yaml
 
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.data.cache import Settings
+from deocc_aug.fusion import weights_of
 from deocc_aug.loaded import loaded, one_thread
 from deocc_aug.options import Options
 from deocc_aug.types import Deocclusion, Image
@@ -89,7 +90,7 @@ def parse(text: str) -> Arm:
     """The arm that a text such as "telea" or "deocc:compact,paint_steps=4" asks for.
 
     Raises:
-        ValueError: no such arm, preset or option, or a value out of range.
+        ValueError: no such arm, preset or option, a value out of range, or a preset without weights for the fusion that is asked for.
     """
     kind, _, rest = text.partition(":")
     if kind in PICTURES and not rest:
@@ -100,6 +101,8 @@ def parse(text: str) -> Arm:
     preset, *pieces = rest.split(",")
     settings = Settings(preset or "compact", **_given(text, pieces))
     settings.described  # noqa: B018  an unknown preset is refused here
+    if kind == FUSED:
+        weights_of(settings.preset)
     return Arm(text, kind, settings)
 
 

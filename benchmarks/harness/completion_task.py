@@ -12,7 +12,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from deocc_aug.benchmarks.harness.arms import OCCLUDED, View
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import BINS, Resampled, Row
-from deocc_aug.benchmarks.harness.module import BenchModule
+from deocc_aug.benchmarks.harness.module import HERE, BenchModule
 from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.statistics import iou
 from deocc_aug.canvas import widened
@@ -44,7 +44,7 @@ class Completion(BenchModule):
             for name in FIGURES:
                 values = [value for value in values_of(records, arm, name) if not np.isnan(value)]
                 if values:
-                    metric = MeanMetric().set_dtype(torch.double)
+                    metric = MeanMetric(**HERE).set_dtype(torch.double)
                     metric.update(torch.tensor(values, dtype=torch.double))
                     out[f"{arm}/{name}"] = float(metric.compute())
         return out

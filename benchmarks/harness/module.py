@@ -15,6 +15,8 @@ from deocc_aug.benchmarks.harness.cases import Case, Unusable
 from deocc_aug.benchmarks.harness.records import Record, Records
 from deocc_aug.benchmarks.statistics import iou
 
+HERE = {"sync_on_compute": False}  # every process has all records: nothing is to be gathered
+
 
 class BenchModule(pl.LightningModule):
     """A task without a net of its own.

@@ -13,8 +13,9 @@ from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
 from deocc_aug.benchmarks.harness.arms import FUSED, OCCLUDED, Arm, View
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.metrics import PCK, Harm, OksAP
-from deocc_aug.benchmarks.harness.module import BenchModule
+from deocc_aug.benchmarks.harness.module import HERE, BenchModule
 from deocc_aug.benchmarks.harness.records import Record, Records
+from deocc_aug.fusion import fused, weights_of
 from deocc_aug.types import JOINTS, Box, Image
 
 LOST = 1.0  # longer sides that a joint counts as off which an estimator did not give
@@ -62,8 +63,6 @@ class Pose2D(BenchModule):
         start = time.perf_counter()
         if view.result is None or None in original["joints"] or None in completed["joints"]:
             return original
-        from deocc_aug.fusion import fused, weights_of
-
         assert arm.settings is not None
         if arm.settings.preset not in self._weights:
             self._weights[arm.settings.preset] = weights_of(arm.settings.preset)
@@ -102,15 +101,15 @@ class Pose2D(BenchModule):
         pcks = {"pck_hidden": hidden, "pck_visible": labelled & ~hidden}
         out = {}
         for name, which in pcks.items():
-            pck = PCK()
+            pck = PCK(**HERE)
             pck.update(found, torch.from_numpy(which))
             out[name] = pck.compute()
-        harm = Harm()
+        harm = Harm(**HERE)
         harm.update(*(torch.from_numpy(mean_error(e, labelled)) for e in (before, errors)))
         out["harm"] = harm.compute()
         areas = [record["truth"]["area"] for record in records]
         if None not in areas:
-            ap = OksAP()
+            ap = OksAP(**HERE)
             truth = (np.array([record["truth"][name] for record in records], np.float64) for name in ("joints", "area", "box"))
             ap.update(*map(torch.from_numpy, (found_of(records, arm, estimator), *truth)))
             out["oks_ap"] = ap.compute()
