@@ -17,7 +17,7 @@ SCOPES = ("crop", "image")
 
 def _finite(value: object, shape: tuple[int | None, ...], name: str, wanted: str, dtype: type = np.float64) -> np.ndarray:
     """The value as an array of this shape (None: any length)."""
-    array = np.asarray(value, dtype=dtype)
+    array: np.ndarray = np.asarray(value, dtype=dtype)
     if array.ndim != len(shape) or any(want is not None and want != got for want, got in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}: give {wanted}")
     if not np.isfinite(array).all():
