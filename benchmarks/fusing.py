@@ -5,8 +5,8 @@ Photos of `ccp` and of everyday people (`coco`: images of odd number are for tra
 fitted: first on two thirds of the people, to see on the others what each margin does, then on all of them.  With ``--split val`` those of
 the preset are measured on photos, and behind objects, that nothing was trained on.
 
-Three estimators: MoveNet; MoveNet with four looks, which is stronger; and one that sees through what is in front, made up of the second
-one's answers on the clean photo and on the completed view.  No completion can help that one: what counts there is what it loses.
+Three estimators: MoveNet; MoveNet with four looks (two sizes and their mirror images); and one that sees through what is in front, made up
+of the second one's answers on the clean photo and on the completed view.  No completion can help that one: what counts is what it loses.
 """
 from __future__ import annotations
 

@@ -57,6 +57,6 @@ class MoveNet:
 
 
 def one_of(looks: Float[np.ndarray, "n 17 3"]) -> Joints:
-    """The joints (17, 3) of several looks, each counting by its score: a stronger estimator."""
+    """The joints (17, 3) of several looks as one, each look counting by its score."""
     share = looks[..., 2:].clip(0.01)
     return np.concatenate([(looks[..., :2] * share).sum(0) / share.sum(0), looks[..., 2:].mean(0)], 1)
