@@ -8,7 +8,7 @@ from deocc_aug.commands import Command
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-SYNTHETIC = "deocc_aug.benchmarks.harness.synthetic.SyntheticPeople"
+    from deocc_aug.benchmarks.harness.data import BenchData
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def _task(kind: type[ArgumentParser]) -> ArgumentParser:
                         help="occluded, grey, telea, oracle, deocc:PRESET[,option=value...]; several of the last")
     parser.add_argument("--gallery", type=int, default=3, help="pictures of best, of median and of worst cases in the report; 0 for none")
     parser.add_class_arguments(Machine, "machine")
-    parser.add_subclass_arguments(BenchData, "data", required=False, help="the data set: a class by its import path, and its options")
-    parser.set_defaults({"data": {"class_path": SYNTHETIC}})
+    parser.add_subclass_arguments(BenchData, "data", required=False,  # no default: its options would stay when another class is named
+                                  help="the data set: a class by its import path, and its options; left out, the embedded synthetic people")
     return parser
 
 
@@ -61,12 +61,18 @@ def _run(config: Namespace) -> int:
     return _run_pose2d(config.pose2d) if config.task == "pose2d" else _run_completion(config.completion)
 
 
+def _data(given: Namespace) -> BenchData:
+    from deocc_aug.benchmarks.harness.synthetic import SyntheticPeople
+
+    return given.data or SyntheticPeople()
+
+
 def _run_completion(given: Namespace) -> int:
     from deocc_aug.benchmarks.harness import completion_report
     from deocc_aug.benchmarks.harness.completion_task import Completion
     from deocc_aug.benchmarks.harness.run import run
 
-    done = run(Completion, "completion", given.data, given.arms, given.out, given.machine, {})
+    done = run(Completion, "completion", _data(given), given.arms, given.out, given.machine, {})
     if done is not None:
         print(f"look at {completion_report.write(done, given.machine, given.gallery)}")
     return 0
@@ -83,7 +89,7 @@ def _run_pose2d(given: Namespace) -> int:
                          "deocc_aug.benchmarks.estimators.litert.MoveNet --estimators.movenet.model FILE.tflite, or a config that does")
     for name, estimator in given.estimators.items():
         check(name, estimator)
-    done = run(lambda arms, records, names: Pose2D(arms, records, names, given.estimators), "pose2d", given.data, given.arms, given.out,
+    done = run(lambda arms, records, names: Pose2D(arms, records, names, given.estimators), "pose2d", _data(given), given.arms, given.out,
                given.machine, {"estimators": {name: described(estimator) for name, estimator in given.estimators.items()}})
     if done is not None:
         print(f"look at {pose_report.write(done, given.machine, given.gallery)}")

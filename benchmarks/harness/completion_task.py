@@ -71,7 +71,7 @@ def pixels(image: Image, clean: Image, where: Mask, box_xyxy: np.ndarray) -> dic
     height, width = where.shape
     x0, y0, x1, y1 = np.round(widened(box_xyxy, ROOM)).astype(int).clip(0, [width, height, width, height])
     part = (slice(y0, y1), slice(x0, x1))
-    pair = [torch.from_numpy(np.ascontiguousarray(picture[part])).double().permute(2, 0, 1)[None] for picture in (image, clean)]
+    pair = [torch.from_numpy(np.ascontiguousarray(picture[part])).float().permute(2, 0, 1)[None] for picture in (image, clean)]
     out = {"hidden L1": float((a - b).abs().mean()), "hidden PSNR": min(psnr, CEILING)}
     if min(pair[0].shape[2:]) > 11:  # SSIM's window
         _, everywhere = structural_similarity_index_measure(*pair, data_range=255.0, return_full_image=True)

@@ -123,17 +123,19 @@ def arm_rows(sample: Sample) -> list[Row]:
     of = resampled(sample)
     rows = []
     for arm, judged in sample.arms.items():
-        row: Row = {"arm": arm, "cases": of.cases, "people": of.people}
-        for part in ("hidden", "visible"):
-            row[f"{part} PCK@{NEAR:g}"] = of(share, f"{arm} {part}@{NEAR:g}", f"n {part}")
-            row[f"{part} PCK@{NARROW:g}"] = of(share, f"{arm} {part}@{NARROW:g}", f"n {part}")
-        for part in ("hidden", "visible"):
-            row[f"{part} gain"] = None if arm == OCCLUDED else gain(of, arm, part)
-        row["closed"] = of(won_back, *(f"{a} hidden@{NEAR:g}" for a in (arm, OCCLUDED, ORACLE))) if (
-            ORACLE in sample.arms and arm not in (OCCLUDED, ORACLE)) else None
-        row["harm"] = None if arm == OCCLUDED else of(share, f"{arm} harmed", "cases")
+        other = arm != OCCLUDED
+        lost = ORACLE in sample.arms and arm not in (OCCLUDED, ORACLE)
+        row: Row = {                                                # what matters most comes first: a phone shows three columns
+            "arm": arm,
+            "hidden gain": gain(of, arm, "hidden") if other else None,
+            "closed": of(won_back, *(f"{a} hidden@{NEAR:g}" for a in (arm, OCCLUDED, ORACLE))) if lost else None,
+            "harm": of(share, f"{arm} harmed", "cases") if other else None,
+            "visible gain": gain(of, arm, "visible") if other else None,
+        }
+        for near in (NEAR, NARROW):
+            row |= {f"{part} PCK@{near:g}": of(share, f"{arm} {part}@{near:g}", f"n {part}") for part in ("hidden", "visible")}
         row["mean error"] = float(judged.error.mean()) if len(judged.error) else float("nan")
-        row["failed"], row["joints not given"] = int(judged.failed.sum()), int(judged.lost.sum())
+        row |= {"cases": of.cases, "people": of.people, "failed": int(judged.failed.sum()), "joints not given": int(judged.lost.sum())}
         rows.append(row)
     return rows
 
@@ -156,9 +158,8 @@ def bin_rows(sample: Sample) -> list[Row]:
                 continue
             whole = of(lambda ah, av, bh, bv, nh, nv: (ah + av - bh - bv) / (nh + nv), *(f"{a} {part}@{NEAR:g}" for a in (arm, OCCLUDED)
                        for part in ("hidden", "visible")), "n hidden", "n visible")
-            rows.append({"hidden share": name, "arm": arm, "cases": of.cases, "people": of.people, "hidden gain": gain(of, arm, "hidden"),
-                         "visible gain": gain(of, arm, "visible"), "gain, all joints": whole,
-                         "harm": of(share, f"{arm} harmed", "cases")})
+            rows.append({"hidden share": name, "arm": arm, "hidden gain": gain(of, arm, "hidden"), "visible gain": gain(of, arm, "visible"),
+                         "gain, all joints": whole, "harm": of(share, f"{arm} harmed", "cases"), "cases": of.cases, "people": of.people})
     return rows
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures import Picture
+from presets import write_tiny_preset
 
 pytest.importorskip("pytorch_lightning")
 
 from deocc_aug.benchmarks.harness.cases import Case, Unusable
 from deocc_aug.benchmarks.readers.annotated import AnnotatedPeople, CocoVal2017, CrowdPose, OCHuman
 from deocc_aug.benchmarks.readers.cocoa import Cocoa, is_person
+from deocc_aug.cli import main
 from deocc_aug.data.atomic import write_json, write_png
 from deocc_aug.data.coco import rle_of
 from deocc_aug.types import COCO_JOINTS
@@ -77,6 +79,21 @@ def test_a_missing_file_is_named_with_its_source(tmp_path: Path, picture: Pictur
     (folder / images).mkdir()
     with pytest.raises(FileNotFoundError, match=rf"{Path(file).name}.* is not there: it is the annotations of {kind.name}, obtained from"):
         kind(folder).names  # noqa: B018
+
+
+def test_people_without_a_clean_photo_are_judged_all_the_same(tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("deocc_aug.benchmarks.statistics.RESAMPLES", 20)
+    folder = write(tmp_path / "set", OCHuman, picture, [value for k in range(17) for value in (60 + k, 50 + 2 * k, (2, 1, 0)[k % 3])])
+    command = ["bench", "pose2d", "--out", str(tmp_path / "out"), "--estimators.one", "bench_tools.Bright", "--gallery", "1", "--data",
+               "deocc_aug.benchmarks.readers.annotated.OCHuman", "--data.folder", str(folder)]
+    assert main(command) == 2
+    assert "does not say what is in front of people: leave the arm grey out" in capsys.readouterr().err
+    arm = f"deocc:{write_tiny_preset(tmp_path / 'tiny')}"
+    assert main([*command, "--arms", json.dumps([arm])]) == 0
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert [row["closed"] for row in found["figures"]["one"]["arms"]] == [None, None] and found["counts"]["judged"] == 1
+    assert f"one/{arm}/oks_ap" in found["metrics"] and found["calibration"] == []
 
 
 def test_people_without_an_outline_or_with_another_skeleton_are_told(tmp_path: Path, picture: Picture) -> None:
