@@ -51,8 +51,15 @@ def at_rest(model: Rig, body: Rests) -> tuple[Float[np.ndarray, "n v 3"], Float[
 
 
 def build() -> OpenBody:
-    """Makes the body; the same on every call.  Raises ImportError where anny or smplx is not installed."""
+    """Makes the body; the same on every call, with any number of threads.  Raises ImportError where anny or smplx is not installed."""
+    from deocc_aug.loaded import one_thread
+
     vertex_ids = _vertex_ids()
+    with one_thread():
+        return _made(vertex_ids)
+
+
+def _made(vertex_ids: dict[str, int]) -> OpenBody:
     model = rig()
     generator = np.random.default_rng(SEED)
     drawn = coefficients(model, [model.shapes.sample(generator) for _ in range(SAMPLES)])

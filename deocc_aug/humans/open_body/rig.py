@@ -117,8 +117,11 @@ def skinned(model: Rig, body: Rests, rotations: Float[np.ndarray, "n bones 3 3"]
 
 
 def _blended(model: Rig, body: Rests, rotations: np.ndarray) -> np.ndarray:
-    flat = transforms(model, body.heads, rotations).reshape(len(rotations), -1, 12)
-    return np.stack([(model.weights @ one).reshape(-1, 3, 4) for one in flat]) if len(flat) else np.zeros((0, len(model.weights), 3, 4))
+    """(N, V, 3, 4) the transform of every vertex."""
+    import torch
+
+    flat = torch.from_numpy(transforms(model, body.heads, rotations).reshape(len(rotations), -1, 12))
+    return np.asarray((torch.from_numpy(model.weights) @ flat).numpy().reshape(len(rotations), -1, 3, 4))
 
 
 def joint_places(model: Rig, heads: Float[np.ndarray, "n bones 3"]) -> Float[np.ndarray, "n 55 3"]:

@@ -15,9 +15,11 @@ _TEMPLATE = 100.0  # how much more the template counts than a sampled body
 
 def principal(offsets: Float[np.ndarray, "n v 3"]) -> Float[np.ndarray, "v 3 10"]:
     """The ten directions of most spread about 0, most first; each is one standard deviation long and its largest entry is positive."""
-    flat = offsets.reshape(len(offsets), -1)
-    _, vectors = np.linalg.eigh(flat @ flat.T)
-    long = (vectors[:, :-DIRECTIONS - 1:-1].T @ flat)  # (10, V * 3), as long as all the offsets along it
+    import torch
+
+    flat = torch.from_numpy(offsets.reshape(len(offsets), -1))  # torch's threads can be told to be one, NumPy's cannot
+    _, vectors = torch.linalg.eigh(flat @ flat.T)
+    long = (vectors.flip(1)[:, :DIRECTIONS].T @ flat).numpy()  # (10, V * 3), as long as all the offsets along it
     signs = np.sign(np.take_along_axis(long, np.abs(long).argmax(1)[:, None], 1))
     return np.moveaxis((signs * long / np.sqrt(len(flat))).reshape(DIRECTIONS, -1, 3), 0, 2)
 
@@ -38,14 +40,19 @@ def joint_regressor(vertices: Float[np.ndarray, "n v 3"], joints: Float[np.ndarr
     Args:
         vertices, joints: of bodies in one pose; the first is the template, on which the joints come out best.
     """
+    import torch
+
     out = np.zeros((joints.shape[1], vertices.shape[1]))
     importance = np.ones(len(vertices))
     importance[0] = _TEMPLATE
     for joint, places in enumerate(np.moveaxis(joints, 1, 0)):
         near = np.linalg.norm(vertices[0] - places[0], axis=1).argsort(kind="stable")[:_NEAR:_EVERY]
-        rows = (importance[:, None, None] * np.moveaxis(vertices[:, near] - places[:, None], 1, 2)).reshape(-1, len(near))
-        spread = np.full(len(near), 1 / len(near))  # the solution starts from equal weights and stays near them
-        normal = rows.T @ rows + _RIDGE * np.eye(len(near))
-        system = np.block([[normal, np.ones((len(near), 1))], [np.ones((1, len(near))), np.zeros((1, 1))]])
-        out[joint, near] = np.linalg.solve(system, np.append(_RIDGE * spread, 1.0))[:-1]
+        off = importance[:, None, None] * np.moveaxis(vertices[:, near] - places[:, None], 1, 2)
+        rows = torch.from_numpy(off.reshape(-1, len(near)))
+        system = torch.ones((len(near) + 1, len(near) + 1), dtype=torch.float64)
+        system[:-1, :-1] = rows.T @ rows + _RIDGE * torch.eye(len(near))
+        system[-1, -1] = 0
+        wanted = torch.full((len(near) + 1,), _RIDGE / len(near), dtype=torch.float64)  # near to equal weights where bodies do not tell
+        wanted[-1] = 1
+        out[joint, near] = torch.linalg.solve(system, wanted)[:-1].numpy()
     return out
