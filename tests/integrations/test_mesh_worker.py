@@ -111,10 +111,10 @@ def test_a_worker_that_dies_again_is_an_error_with_its_last_words(tmp_path: Path
 
 
 def test_a_worker_that_hangs_is_ended_with_all_that_it_started() -> None:
-    with worker("hangs", seconds=1.5) as regressor:
+    with worker("hangs", seconds=2.5) as regressor:
         assert regressor._process is not None
         pid = regressor._process.process.pid
-        with pytest.raises(WorkerError, match=r"did not answer within 1.5 s[\s\S]*child (\d+)") as caught:
+        with pytest.raises(WorkerError, match=r"did not answer within 2.5 s[\s\S]*child (\d+)") as caught:
             regressor.predict([image()], BOXES[:1])
     child = int(str(caught.value).split("child ")[1].split()[0])
     assert gone(pid) and gone(child, ours=False)
