@@ -33,7 +33,8 @@ def _task(kind: type[ArgumentParser]) -> ArgumentParser:
     parser.add_argument("--config", action="config", help="YAML file with any of the options below; examples are in benchmarks/configs")
     parser.add_argument("--out", type=Path, required=True, help="folder for records and report; a run that was stopped goes on from them")
     parser.add_argument("--arms", type=list[str], default=list(DEFAULT),
-                        help="occluded, grey, telea, oracle, deocc:PRESET[,option=value...]; several of the last")
+                        help="occluded, grey, telea, oracle, deocc:PRESET[,option=value...], fused:PRESET[,option=value...]; the last two "
+                        "as often as you like")
     parser.add_argument("--gallery", type=int, default=3, help="pictures of best, of median and of worst cases in the report; 0 for none")
     parser.add_class_arguments(Machine, "machine")
     parser.add_subclass_arguments(BenchData, "data", required=False,  # no default: its options would stay when another class is named

@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,17 +21,16 @@ class BenchData(pl.LightningDataModule):
 
     Args:
         limit: the first so many cases; None for all.
-        workers: processes that make the cases of each arm; 0 makes a case once for all arms, in this process.
     """
 
     clean = True  # whether there is a picture of everybody with nothing in front
     occluders = True  # whether it is known what is in front
 
-    def __init__(self, limit: int | None = None, workers: int = 0) -> None:
+    def __init__(self, limit: int | None = None) -> None:
         super().__init__()
         if limit is not None and limit < 1:
             raise ValueError(f"data.limit is {limit}: pass 1 or more cases, or leave it out for all")
-        self.limit, self.workers, self.seconds = limit, workers, 0.0
+        self.limit, self.seconds = limit, 0.0
         self._last: tuple[int, Case | Unusable] | None = None
 
     @abstractmethod
@@ -50,18 +50,20 @@ class BenchData(pl.LightningDataModule):
     def described(self) -> dict[str, Any]:
         """What decides the cases, as JSON: where two runs say the same, their cases are the same."""
 
-    @property
-    def names(self) -> Sequence[str]:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
         """The names of the cases that are asked for.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none, or two have one name.
         """
-        if not hasattr(self, "_names"):
-            self._names = tuple(self.open())[: self.limit]
-        if not self._names:
+        names = tuple(self.open())[: self.limit]
+        if not names:
             raise ValueError(f"{type(self).__name__} holds nobody ({self.described()}): pass a data set with people")
-        return self._names
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"{type(self).__name__} names the case {twice} twice: give every case its own name")
+        return names
 
     def case(self, number: int) -> Case | Unusable:
         """The case of that number, kept until another is asked for."""
@@ -83,9 +85,11 @@ class BenchData(pl.LightningDataModule):
 
     def _loader(self, records: Records, arm: str) -> DataLoader:
         assert self.trainer is not None
+        if len(self.names) < self.trainer.world_size:
+            raise ValueError(f"{self.trainer.world_size} processes are too many for {len(self.names)} cases: pass fewer machine.devices")
         asked = _Asked(self, records, arm)
         share = UnrepeatedDistributedSampler(asked, num_replicas=self.trainer.world_size, rank=self.trainer.global_rank, shuffle=False)
-        return DataLoader(asked, batch_size=None, sampler=share, collate_fn=_as_it_is, num_workers=self.workers)
+        return DataLoader(asked, batch_size=None, sampler=share, collate_fn=_as_it_is)
 
 
 class _Asked(Dataset):

@@ -70,6 +70,39 @@ class Harm(Metric):
         return self.worse.double() / self.people.double()
 
 
+class Closed(Metric):
+    """The share of the hits lost between the clean view and the occluded one that an arm's view wins back, by PCK.
+
+    Args:
+        near: as a share of the box's longer side.
+    """
+
+    higher_is_better = True
+    is_differentiable = False
+    full_state_update = False
+    low: Tensor
+    won: Tensor
+    high: Tensor
+
+    def __init__(self, near: float = NEAR, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.near = near
+        for name in ("low", "won", "high"):
+            self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, occluded: Float[Tensor, "people 17"], arm: Float[Tensor, "people 17"], oracle: Float[Tensor, "people 17"],
+               joints: Bool[Tensor, "people 17"]) -> None:
+        """Counts people's errors in three views, distances in longer sides (NaN is a miss), on those `joints`."""
+        self.low += ((occluded < self.near) & joints).sum()
+        self.won += ((arm < self.near) & joints).sum()
+        self.high += ((oracle < self.near) & joints).sum()
+
+    def compute(self) -> Tensor:
+        """0 as in the occluded view, 1 as in the clean one; NaN where nothing was lost."""
+        lost = self.high - self.low
+        return (self.won - self.low).double() / (lost.double() if lost > 0 else torch.nan)
+
+
 class OksAP(Metric):
     """COCO's average precision by object keypoint similarity (faster-coco-eval), each person on a page of their own.
 

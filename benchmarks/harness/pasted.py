@@ -43,14 +43,14 @@ class PastedCoco(BenchData):
         least_area: people of fewer pixels are passed over.
         told: what the de-occluder is told: "masks", "visible mask" or "box".
         box: the box is that of the visible part or of the whole body ("visible" or "amodal").
-        limit, workers: as for every data set.
+        limit: the first so many cases.
     """
 
     def __init__(self, folder: Path, annotations: str = "instances.json", images: str = "images", cutouts: Path | None = None,
                  cutouts_annotations: str = "instances.json", numbered: str = "all", rate: float | None = None,
-                 seeds: Sequence[int] = (0,), least_area: float = 0, told: str = "masks", box: str = "visible", limit: int | None = None,
-                 workers: int = 0) -> None:
-        super().__init__(limit, workers)
+                 seeds: Sequence[int] = (0,), least_area: float = 0, told: str = "masks", box: str = "visible",
+                 limit: int | None = None) -> None:
+        super().__init__(limit)
         self.folder, self.annotations, self.images = Path(folder), annotations, images
         self.cutouts, self.cutouts_annotations = None if cutouts is None else Path(cutouts), cutouts_annotations
         self.numbered = check_choice("data.numbered", numbered, NUMBERED)

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 
 from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
-from deocc_aug.benchmarks.harness.arms import FUSED, OCCLUDED, Arm, View
+from deocc_aug.benchmarks.harness.arms import FUSED, OCCLUDED, ORACLE, Arm, View
 from deocc_aug.benchmarks.harness.cases import Case
-from deocc_aug.benchmarks.harness.metrics import PCK, Harm, OksAP
+from deocc_aug.benchmarks.harness.metrics import PCK, Closed, Harm, OksAP
 from deocc_aug.benchmarks.harness.module import HERE, BenchModule
 from deocc_aug.benchmarks.harness.records import Record, Records
 from deocc_aug.fusion import fused, weights_of
@@ -86,7 +86,7 @@ class Pose2D(BenchModule):
                 "seconds": time.perf_counter() - start, "failed": failed}
 
     def logged(self, records: Sequence[Record]) -> dict[str, float]:
-        """PCK on hidden and on visible joints, OKS-AP, and harm, by estimator and arm."""
+        """PCK on hidden and on visible joints, OKS-AP, `closed` and harm, by estimator and arm."""
         out: dict[str, float] = {}
         for estimator in self.estimators if records else ():
             before = errors_of(records, OCCLUDED, estimator)
@@ -107,6 +107,11 @@ class Pose2D(BenchModule):
         harm = Harm(**HERE)
         harm.update(*(torch.from_numpy(mean_error(e, labelled)) for e in (before, errors)))
         out["harm"] = harm.compute()
+        if ORACLE in (arm.name for arm in self.arms):
+            closed = Closed(**HERE)
+            clean = errors_of(records, ORACLE, estimator)
+            closed.update(*map(torch.from_numpy, (before, errors, clean, hidden)))
+            out["closed"] = closed.compute()
         areas = [record["truth"]["area"] for record in records]
         if None not in areas:
             ap = OksAP(**HERE)

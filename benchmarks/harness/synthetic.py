@@ -21,11 +21,11 @@ class SyntheticPeople(BenchData):
     Args:
         told: what the de-occluder is told: "masks", "visible mask" or "box".
         box: the box is that of the visible part or of the whole body ("visible" or "amodal").
-        limit, workers: as for every data set.
+        limit: the first so many cases.
     """
 
-    def __init__(self, told: str = "masks", box: str = "visible", limit: int | None = None, workers: int = 0) -> None:
-        super().__init__(limit, workers)
+    def __init__(self, told: str = "masks", box: str = "visible", limit: int | None = None) -> None:
+        super().__init__(limit)
         self.told, self.box = check_choice("data.told", told, TOLD), check_choice("data.box", box, BOXES)
 
     @cached_property

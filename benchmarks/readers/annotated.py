@@ -30,7 +30,7 @@ class AnnotatedPeople(BenchData):
         folder: where the data set was unpacked.
         told: what the de-occluder is told beside the box: the annotated "visible mask", or nothing more than the "box".
         least_joints: people with fewer labelled joints are passed over.
-        limit, workers: as for every data set.
+        limit: the first so many cases.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which, and where it is obtained.
@@ -44,8 +44,8 @@ class AnnotatedPeople(BenchData):
     obtained = ""
     joints: Sequence[int] = range(JOINTS)  # the file's keypoints, as numbers of COCO's
 
-    def __init__(self, folder: Path, told: str = "visible mask", least_joints: int = 1, limit: int | None = None, workers: int = 0) -> None:
-        super().__init__(limit, workers)
+    def __init__(self, folder: Path, told: str = "visible mask", least_joints: int = 1, limit: int | None = None) -> None:
+        super().__init__(limit)
         self.folder, self.told, self.least_joints = Path(folder), check_choice("data.told", told, TOLD), least_joints
 
     @cached_property
@@ -139,5 +139,5 @@ class CrowdPose(AnnotatedPeople):
     obtained = "https://github.com/Jeff-sjtu/CrowdPose"
     joints = (*range(5, JOINTS), -1, -1)
 
-    def __init__(self, folder: Path, told: str = "box", least_joints: int = 1, limit: int | None = None, workers: int = 0) -> None:
-        super().__init__(folder, told, least_joints, limit, workers)
+    def __init__(self, folder: Path, told: str = "box", least_joints: int = 1, limit: int | None = None) -> None:
+        super().__init__(folder, told, least_joints, limit)

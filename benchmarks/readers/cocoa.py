@@ -29,7 +29,7 @@ class Cocoa(BenchData):
         folder: with `COCO_amodal_val2014.json` (here or in `annotations`) and `val2014`.
         told: what the de-occluder is told: "masks", "visible mask" or "box".
         box: the box is that of the visible part or of the whole body ("visible" or "amodal").
-        limit, workers: as for every data set.
+        limit: the first so many cases.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which, and where it is obtained.
@@ -38,8 +38,8 @@ class Cocoa(BenchData):
 
     clean = False
 
-    def __init__(self, folder: Path, told: str = "masks", box: str = "visible", limit: int | None = None, workers: int = 0) -> None:
-        super().__init__(limit, workers)
+    def __init__(self, folder: Path, told: str = "masks", box: str = "visible", limit: int | None = None) -> None:
+        super().__init__(limit)
         self.folder = Path(folder)
         self.told, self.box = check_choice("data.told", told, TOLD), check_choice("data.box", box, BOXES)
 

@@ -94,6 +94,7 @@ def test_figures_are_the_metrics_and_count_everybody(whole: Path) -> None:
     low, high, grey = (arms[arm]["hidden PCK@0.1"]["value"] for arm in ("occluded", "oracle", "grey"))
     if high > low:
         assert arms["grey"]["closed"]["value"] == pytest.approx((grey - low) / (high - low))
+        assert arms["grey"]["closed"]["value"] == pytest.approx(found["metrics"]["one/grey/closed"])
     assert {"python", "torch", "deocc-aug"} <= set(found["versions"]) and found["seconds"]["models"] > 0
     assert len(found["data"]["annotations_sha256"]) == 64
 

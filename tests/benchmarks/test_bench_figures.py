@@ -14,7 +14,7 @@ pytest.importorskip("torchmetrics")
 
 from deocc_aug.benchmarks.harness.figures import BINS, Judged, Sample, arm_rows, bin_rows
 from deocc_aug.benchmarks.harness.gallery import extremes
-from deocc_aug.benchmarks.harness.metrics import PCK, Harm, OksAP, coco_tables
+from deocc_aug.benchmarks.harness.metrics import PCK, Closed, Harm, OksAP, coco_tables
 from deocc_aug.benchmarks.harness.page import cell, table
 from deocc_aug.benchmarks.statistics import Estimate, bootstrap, of_sums, resampled_sums
 
@@ -66,6 +66,13 @@ def test_metrics_of_two_processes_are_those_of_one() -> None:
     harm = Harm()
     harm.update(torch.tensor([0.1, 0.1, 0.1]), torch.tensor([0.149, 0.151, 0.0]))
     assert float(harm.compute()) == pytest.approx(1 / 3)
+    near, far, joints = torch.full((1, 17), 0.05), torch.full((1, 17), 0.5), torch.ones((1, 17), dtype=torch.bool)
+    closed = Closed()
+    closed.update(torch.cat([near[:, :7], far[:, 7:]], 1), torch.cat([near[:, :10], far[:, 10:]], 1), near, joints)
+    assert float(closed.compute()) == pytest.approx(3 / 10)
+    nothing = Closed()
+    nothing.update(near, far, near, joints)
+    assert np.isnan(float(nothing.compute()))
 
 
 def test_resampled_sums_are_the_bootstrap_and_pair_what_they_are_of() -> None:
