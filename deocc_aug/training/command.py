@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 PARTS = {"observer": "what is seen of a person, from a box", "body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels",
          "autoencoder": "stage 2's latents, and the decoder that keeps what was visible",
-         "words": "answers to questions about the visible person"}
+         "words": "answers to questions about the visible person", "latent": "stage 2 in latents, which hears words"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -20,13 +20,15 @@ def _add_arguments(parser: ArgumentParser) -> None:
     from deocc_aug.training.autoencoder_module import AutoencoderModule
     from deocc_aug.training.body_data import BodyData
     from deocc_aug.training.body_module import BodyModule
+    from deocc_aug.training.latent_module import LatentAppearanceModule
     from deocc_aug.training.observer_data import ObserverData
     from deocc_aug.training.observer_module import ObserverModule
     from deocc_aug.training.words_data import WordsData
     from deocc_aug.training.words_module import WordsModule
 
     classes = {"observer": (ObserverModule, ObserverData), "body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData),
-               "autoencoder": (AutoencoderModule, AutoencoderData), "words": (WordsModule, WordsData)}
+               "autoencoder": (AutoencoderModule, AutoencoderData), "words": (WordsModule, WordsData),
+               "latent": (LatentAppearanceModule, AppearanceData)}
     parts = parser.add_subcommands(dest="part")
     for part, (module, data) in classes.items():
         parts.add_subcommand(part, _part_parser(type(parser), module, data), help=PARTS[part])

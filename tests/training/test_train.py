@@ -37,6 +37,27 @@ def test_a_run_goes_on_where_it_stopped_and_writes_the_part(part: str, coco: Pat
     assert pipeline.unet.config.block_out_channels == [32, 32, 32] or pipeline.unet.config.block_out_channels == (32, 32, 32)
 
 
+@pytest.mark.slow
+def test_stage_2_in_latents_is_trained_in_three_runs(coco: Path, tmp_path: Path) -> None:
+    """Autoencoder, its decoder alone, then the UNet and the text encoder on its latents."""
+    common = ["--data.coco", str(coco), "--data.workers", "0", "--data.batch_size", "2", "--accelerator", "cpu", "--max-steps", "2"]
+    first, tuned, last = (str(tmp_path / name) for name in ("first", "tuned", "last"))
+    assert main(["train", "autoencoder", "--out", first, "--model.channels", "[16, 32, 32]", "--model.latent_channels", "4",
+                 "--data.side", "64", *common]) == 0
+    assert main(["train", "autoencoder", "--out", tuned, "--model.start", f"{first}/part", "--data.side", "64", *common]) == 0
+    assert main(["train", "latent", "--out", last, "--model.autoencoder", f"{tuned}/part", "--model.channels", "[32, 32, 32]",
+                 "--model.width", "32", "--data.words", "true", *common]) == 0
+    import torch
+    from diffusers import AsymmetricAutoencoderKL
+
+    from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
+
+    before, after = (AsymmetricAutoencoderKL.from_pretrained(f"{run}/part").state_dict() for run in (first, tuned))
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "decoder" in moved <= {"decoder", "post_quant_conv"}
+    assert LatentAppearancePipeline.from_pretrained(f"{last}/part").vae is not None
+
+
 def test_val_photos_are_never_read(coco: Path) -> None:
     assert len(read_coco_people(coco, 144, photos=True)) == 1 and len(read_coco_shapes(coco)) == 1
     with pytest.raises(ValueError, match="'train' or 'unlabelled'"):
