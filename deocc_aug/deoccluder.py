@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,8 +108,10 @@ class Deoccluder:
             if part in self.preset.parts:
                 parts[part] = part
                 copytree(self.preset.part(part), folder / part, dirs_exist_ok=True)
+        if self.preset.fusion is not None:
+            copyfile(self.preset.folder / self.preset.fusion, folder / self.preset.fusion)
         write_manifest(folder, name=name, revision=revision, licence=self.preset.licence, canvas=self.preset.canvas,
-                       defaults=self.preset.defaults, parts=parts)
+                       defaults=self.preset.defaults, parts=parts, fusion=self.preset.fusion)
 
     def __call__(self, image: Image, person: Person, seed: int = 0, options: Options | None = None) -> Deocclusion:
         """Completes one person.
