@@ -79,6 +79,22 @@ def test_a_pasted_case_depends_on_seed_image_and_person_alone(tmp_path: Path) ->
     assert isinstance(other, Case) and isinstance(first, Case) and not np.array_equal(other.image, first.image)
 
 
+def test_people_and_cut_outs_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    people = write_coco(tmp_path / "set")
+    even = PastedCoco(people.parent, "people.json", numbered="even", cutouts=people.parent, cutouts_annotations="people.json", rate=0.4)
+    assert list(even.names) == ["2/20/0", "2/21/0"] and {thing.name.split("#")[0] for thing in even.things} == {"2.png"}
+    case = even.case(1)
+    assert isinstance(case, Case) and 0.3 < case.hidden_share < 0.5
+    drawn = PastedCoco(people.parent, "people.json", numbered="even", rate=0.4)
+    assert even.described() != drawn.described() and drawn.described() == PastedCoco(people.parent, "people.json", numbered="even",
+                                                                                       rate=0.4).described()
+    other = drawn.case(1)
+    assert isinstance(other, Case) and not np.array_equal(other.image, case.image)
+    clean = PastedCoco(people.parent, "people.json", rate=0.0, limit=1).case(0)
+    assert isinstance(clean, Case) and clean.hidden_share == 0 and not clean.hidden.any()
+    assert list(PastedCoco(people.parent, "people.json", least_area=1e9).open()) == []
+
+
 def test_the_task_runs_and_the_clean_picture_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deocc_aug.benchmarks.statistics.RESAMPLES", 50)
     people, tiny = write_coco(tmp_path / "set"), write_tiny_preset(tmp_path / "tiny")
