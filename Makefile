@@ -1,5 +1,5 @@
 PYTHON ?= python3.11
-EXTRAS ?= albumentations,dev,hub,humans,mesh,mmpose,train
+EXTRAS ?= albumentations,bench,dev,hub,humans
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
