@@ -24,18 +24,19 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from deocc_aug import Deoccluder
+from deocc_aug.benchmarks.estimators.litert import MoveNet
+from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
 from deocc_aug.benchmarks.gating import HARMED, NEAR, Case
-from deocc_aug.benchmarks.movenet import MoveNet, one_of
 from deocc_aug.benchmarks.observing import ccp_cases
 from deocc_aug.benchmarks.statistics import Estimate, bootstrap, markdown, plain, rate
-from deocc_aug.canvas import box_of
+from deocc_aug.canvas import box_of, widened
 from deocc_aug.data.coco import mask_of
 from deocc_aug.data.images import read_image
 from deocc_aug.fusion import FEATURES, SOURCES, Candidates, FusionWeights, candidates_of, chosen, features, weights_of
 from deocc_aug.occluders.cutouts import Cutout, even_numbered, read_cutouts
 from deocc_aug.occluders.paste import occlude
 from deocc_aug.two_views import whole_box
-from deocc_aug.types import JOINTS, Image, Joints, Mask
+from deocc_aug.types import JOINTS, MIRRORED, Box, Image, Joints, Mask
 
 RATES = (0.1, 0.7)  # of the body, hidden
 LEAST_JOINTS = 6
@@ -45,6 +46,7 @@ THROUGH = "sees through"
 ARMS = ("occluded", "completed", "own", "fused")
 MARGINS = (0.0, 0.05, 0.1, 0.15, 0.2)
 RIDGE = 1.0
+WIDER = 0.1  # of the box's longer side, on each side, for an estimator's other look
 SIDE = 300  # pixels of a cut-out's longer side
 
 
@@ -109,7 +111,7 @@ def coco_photos(folder: Path, split: str) -> Iterator[Photo]:
             yield Photo("coco", f"coco {number}", image, mask_of(outlines[number], image.shape[:2], "segmentation"), joints)
 
 
-def seen(photo: Photo, cutouts: Sequence[Cutout], told: Sequence[str], deoccluder: Deoccluder, estimator: MoveNet, box: str,
+def seen(photo: Photo, cutouts: Sequence[Cutout], told: Sequence[str], deoccluder: Deoccluder, estimator: PoseEstimator, box: str,
          rng: np.random.Generator) -> Iterator[Seen]:
     """The person behind something, completed from each of what is told of them, as each estimator sees them."""
     pasted = occlude(photo.image, photo.amodal, cutouts, rng.uniform(*RATES), rng)
@@ -127,7 +129,7 @@ def seen(photo: Photo, cutouts: Sequence[Cutout], told: Sequence[str], deocclude
         except ValueError:  # too small, by what is seen of them
             continue
         shown = (true_box, true_box) if box == "whole" else (person.box_xyxy, whole_box(person, result))
-        looks = [estimator.looks(image, where) for image, where in zip((pasted.image, result.image, pasted.clean), (*shown, true_box),
+        looks = [four_looks(estimator, image, where) for image, where in zip((pasted.image, result.image, pasted.clean), (*shown, true_box),
                                                                        strict=True)]
         answers = {"MoveNet": [every[0] for every in looks], "MoveNet, four looks": [one_of(every) for every in looks]}
         _, completed, clean = answers["MoveNet, four looks"]
@@ -135,6 +137,23 @@ def seen(photo: Photo, cutouts: Sequence[Cutout], told: Sequence[str], deocclude
         for name, (before, after, without) in answers.items():
             yield Seen(photo.name, photo.source, what, name, candidates_of(result, before, after), result.changed, photo.joints,
                        pasted.occluder[rows, columns] & known, float(max(true_box[2:] - true_box[:2])), without)
+
+
+def four_looks(estimator: PoseEstimator, image: Image, box: Box) -> Float[np.ndarray, "4 17 3"]:
+    """The joints of four looks: the box and a wider one, the image and its mirror image; the first is the estimator's own answer."""
+    width, turned = image.shape[1], np.ascontiguousarray(image[:, ::-1])
+    looks = []
+    for shown in (box, widened(box, WIDER)):
+        x0, y0, x1, y1 = shown
+        found = np.asarray(estimator.estimate(turned, np.array([width - x1, y0, width - x0, y1])))
+        looks += [np.asarray(estimator.estimate(image, shown)), (np.array([width, 0, 0]) + found * (-1, 1, 1))[MIRRORED]]
+    return np.stack(looks)
+
+
+def one_of(looks: Float[np.ndarray, "n 17 3"]) -> Joints:
+    """The joints (17, 3) of several looks as one, each look counting by its score."""
+    share = looks[..., 2:].clip(0.01)
+    return np.concatenate([(looks[..., :2] * share).sum(0) / share.sum(0), looks[..., 2:].mean(0)], 1)
 
 
 def fit(people: Sequence[Seen], margin: float) -> FusionWeights:
@@ -235,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.json.write_text(json.dumps(plain(rows), indent=1))
 
 
-def watched(options: argparse.Namespace, deoccluder: Deoccluder, estimator: MoveNet) -> Iterator[Seen]:
+def watched(options: argparse.Namespace, deoccluder: Deoccluder, estimator: PoseEstimator) -> Iterator[Seen]:
     """Everybody of the split."""
     val = options.split == "val"
     cutouts = read_cutouts(options.coco, side=SIDE, leave_out=(lambda name: not even_numbered(name)) if val else even_numbered)

@@ -19,7 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from deocc_aug import Deoccluder, Options, Person
-from deocc_aug.benchmarks.movenet import MoveNet
+from deocc_aug.benchmarks.estimators.litert import MoveNet
+from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
 from deocc_aug.benchmarks.observing import ccp_cases
 from deocc_aug.benchmarks.statistics import Estimate, markdown, mean, plain
 from deocc_aug.canvas import box_of
@@ -95,7 +96,7 @@ def drawn_cases(count: int, seed: int) -> Iterator[Case]:
             yield Case("synthetic", image, amodal, occluder, joints)
 
 
-def tried(case: Case, told: str, deoccluder: Deoccluder, estimator: MoveNet) -> Tried | None:
+def tried(case: Case, told: str, deoccluder: Deoccluder, estimator: PoseEstimator) -> Tried | None:
     """One person, painted with the gate off."""
     person, box = case.person(told), box_of(case.amodal)
     known = case.joints[:, 2] > 0
@@ -103,7 +104,7 @@ def tried(case: Case, told: str, deoccluder: Deoccluder, estimator: MoveNet) -> 
         return None
     result = deoccluder(case.image, person, options=Options(gate=False))
     side = max(box[2:] - box[:2])
-    before, after = (np.linalg.norm(estimator(image, box) - case.joints[:, :2], axis=1)[known] / side
+    before, after = (np.linalg.norm((estimator.estimate(image, box) - case.joints)[:, :2], axis=1)[known] / side
                      for image in (case.image, result.image))
     return Tried(case.source, told, not (case.occluder & case.amodal).any(), result.evidence, result.changed, int(known.sum()),
                  int((after < NEAR).sum() - (before < NEAR).sum()), float((after - before).mean()))

@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from deocc_aug.benchmarks.movenet import MoveNet
+from deocc_aug.benchmarks.estimators.litert import MoveNet
+from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
 from deocc_aug.canvas import box_of
 from deocc_aug.humans.scenes import GROUP, SELF_HIDDEN, VISIBLE, Ingredients, Scene, make_scenes
 
 NEAR = 0.1  # PCK: within this share of the longer side of the person's box
 
 
-def found(scene: Scene, estimator: MoveNet) -> np.ndarray:
+def found(scene: Scene, estimator: PoseEstimator) -> np.ndarray:
     """(17,) bool: the joints that the estimator puts near enough to where they are; those out of frame count as missed."""
     box = box_of(scene.amodal)
     if box is None:
         raise ValueError("this scene shows nobody: make it larger")
-    off = np.linalg.norm(estimator(scene.clean, box) - scene.joints_px, axis=1)
+    off = np.linalg.norm(estimator.estimate(scene.clean, box)[:, :2] - scene.joints_px, axis=1)
     return np.asarray(off < NEAR * max(box[2] - box[0], box[3] - box[1]))
 
 

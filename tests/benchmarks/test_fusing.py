@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("scipy", reason="needs scipy (extra hub)")
 
 from deocc_aug.benchmarks import statistics
-from deocc_aug.benchmarks.fusing import THROUGH, Seen, counted, fit, logistic, paired, rows_of, trained, written
-from deocc_aug.benchmarks.movenet import one_of
+from deocc_aug.benchmarks.fusing import THROUGH, Seen, counted, fit, four_looks, logistic, one_of, paired, rows_of, trained, written
 from deocc_aug.fusion import FEATURES, Candidates, read_weights
+from deocc_aug.types import COCO_JOINTS
 
 SIDE = 100.0
 
@@ -82,6 +82,24 @@ def test_margins_are_tried_on_people_left_out(tmp_path: Path, monkeypatch: pytes
     assert {row["cases"] for row in rows} == {10} and weights.margin == 0.15
     (tmp_path / "fusion.json").write_text(json.dumps(written(weights)))
     assert read_weights(tmp_path / "fusion.json") == weights and written(weights)["features"] == list(FEATURES)
+
+
+class Spots:
+    """Puts every left joint on the white pixel that is farther left in the picture, every right one on the other."""
+
+    def estimate(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
+        ys, xs = np.nonzero(image[..., 0] == 255)
+        spots = sorted(zip(xs + 0.5, ys + 0.5, strict=True))
+        assert all(box[0] <= x <= box[2] and box[1] <= y <= box[3] for x, y in spots)
+        return np.array([(*spots[name.startswith("right")], 0.5) for name in COCO_JOINTS])
+
+
+def test_four_looks_agree_about_what_lies_where() -> None:
+    image = np.zeros((60, 90, 3), np.uint8)
+    image[20, 30] = image[40, 50] = 255
+    looks = four_looks(Spots(), image, np.array([20.0, 10, 60, 50]))
+    sided = looks[:, 1:]  # a nose is on neither side
+    assert looks.shape == (4, 17, 3) and (sided == sided[0]).all() and looks[0, 5].tolist() == [30.5, 20.5, 0.5]
 
 
 def test_several_looks_are_weighed_by_their_scores() -> None:
