@@ -17,6 +17,7 @@ from deocc_aug.canvas import MIN_PERSON_PX, apply, around, box_of, cut, first_lo
 from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
 from deocc_aug.describe.describer import Answers, describe
+from deocc_aug.devices import placed, precision
 from deocc_aug.gate import evidence_of, judge
 from deocc_aug.observe.boxes import inside
 from deocc_aug.observe.given import observe
@@ -26,6 +27,7 @@ from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
 from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Description, Image, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
+from deocc_aug.weights.hub import fetched
 
 if TYPE_CHECKING:
     import torch
@@ -60,20 +62,23 @@ class Deoccluder:
 
     @classmethod
     def from_pretrained(cls, preset: str | Path = "compact", *, device: str | torch.device | None = None,
-                        dtype: torch.dtype | None = None, observer: Observer | None = None) -> Deoccluder:
-        """Loads a preset: "compact" (inside the package) or a folder with the same layout.
+                        dtype: torch.dtype | None = None, observer: Observer | None = None, offload: bool = False,
+                        local_files_only: bool = False) -> Deoccluder:
+        """Loads a preset: "compact" (inside the package), "sd15" (fetched from the Hub when first used) or a folder with the same layout.
 
         Args:
             device: where the nets run; the CPU by default.
-            dtype: of the nets; float32 by default.
+            dtype: of the nets; by default float32, on a GPU float16 for the parts that the preset names.
+            offload: stage 2's nets wait in the CPU's memory and come to the GPU in turn; slower, for small GPUs.
+            local_files_only: never ask the Hub.
             observer: asked first about what the caller did not say (see `deocc_aug.observe.protocol.Observer`); what it leaves open
                 is for the preset's own, where it has one.
 
         Raises:
             ValueError: no such preset, or one of its files is not the one that its manifest names.
+            OSError: models on the Hub were not fetched, and cannot be now.
         """
-        folder = resolve(preset)
-        manifest = check(folder)
+        manifest = fetched(check(resolve(preset)), local_files_only)
         import torch
 
         from deocc_aug.appearance.painter import painter_class
@@ -82,7 +87,8 @@ class Deoccluder:
         from deocc_aug.observe.compact import CompactObserver, ObserverPipeline
 
         def loaded(kind: Any, part: str) -> Any:
-            pipeline = kind.from_pretrained(manifest.part(part), dtype=dtype or torch.float32, local_files_only=True).to(device or "cpu")
+            used = precision(device, dtype, part in manifest.half)
+            pipeline = placed(kind.from_pretrained(manifest.part(part), dtype=used, local_files_only=True), device, offload)
             pipeline.unet.eval().to(memory_format=torch.channels_last)
             return pipeline
 
@@ -94,7 +100,8 @@ class Deoccluder:
         answers = None
         if WORDS in manifest.parts:
             with no_loading_bars("transformers"):
-                answers = BlipAnswers.from_pretrained(manifest.part(WORDS), device=device, dtype=dtype)
+                answers = BlipAnswers.from_pretrained(manifest.part(WORDS), device=device,
+                                                      dtype=precision(device, dtype, WORDS in manifest.half))
         return cls(manifest, body, appearance, observer, answers)
 
     def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
@@ -111,7 +118,7 @@ class Deoccluder:
         if self.preset.fusion is not None:
             copyfile(self.preset.folder / self.preset.fusion, folder / self.preset.fusion)
         write_manifest(folder, name=name, revision=revision, licence=self.preset.licence, canvas=self.preset.canvas,
-                       defaults=self.preset.defaults, parts=parts, fusion=self.preset.fusion)
+                       defaults=self.preset.defaults, parts=parts, fusion=self.preset.fusion, half=self.preset.half)
 
     def __call__(self, image: Image, person: Person, seed: int = 0, options: Options | None = None) -> Deocclusion:
         """Completes one person.

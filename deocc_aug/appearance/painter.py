@@ -34,8 +34,9 @@ def painter_class(folder: Path) -> Any:
     """
     from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
     from deocc_aug.appearance.pipeline import AppearancePipeline
+    from deocc_aug.appearance.stable import StableAppearancePipeline
 
-    ours = {kind.__name__: kind for kind in (AppearancePipeline, LatentAppearancePipeline)}
+    ours = {kind.__name__: kind for kind in (AppearancePipeline, LatentAppearancePipeline, StableAppearancePipeline)}
     name = json.loads((folder / "model_index.json").read_text()).get("_class_name")
     if name not in ours:
         raise ValueError(f"{folder} holds a {name}: stage 2 of a preset is one of {sorted(ours)}")

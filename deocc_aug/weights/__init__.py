@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from deocc_aug.options import Options
 HERE = Path(__file__).parent
 MANIFEST = "preset.json"
 FORMAT = 1
+BESIDE = "../"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Preset:
     """A preset's folder and what its manifest says.
 
     `canvas` (height, width) px; `defaults` the Options it was made for; `parts` part name -> subfolder; `sha256` file -> digest;
-    `fusion` the file of its `deocc_aug.fusion.FusionWeights`, None where it brings none.
+    `fusion` the file of its `deocc_aug.fusion.FusionWeights`, None where it brings none; `half` the parts that run in half precision
+    on a GPU unless somebody says otherwise.  A part may lie in a preset beside this one ("../compact/body").
     """
 
     folder: Path
@@ -31,6 +34,7 @@ class Preset:
     parts: dict[str, str]
     sha256: dict[str, str]
     fusion: str | None = None
+    half: tuple[str, ...] = ()
 
     def part(self, name: str) -> Path:
         """The folder of one part.
@@ -82,16 +86,18 @@ def read_manifest(folder: Path) -> Preset:
         raise ValueError(f"{path} has format {raw['format']!r}; this version of deocc-aug reads format {FORMAT}: update one of the two")
     height, width = raw["canvas"]
     return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"],
-                  raw["sha256"], raw.get("fusion"))
+                  raw["sha256"], raw.get("fusion"), tuple(raw.get("half", ())))
 
 
 def check(folder: Path) -> Preset:
-    """Reads the manifest and compares every file's sha256 with it.
+    """Reads the manifest and compares every file's sha256 with it, and so with those of presets beside it that have parts of this one.
 
     Raises:
         ValueError: a file is missing or is not the one that the manifest names.
     """
     preset = read_manifest(folder)
+    for beside in sorted({preset.part(name).parent for name, sub in preset.parts.items() if sub.startswith(BESIDE)}):
+        check(beside)
     for name, expected in preset.sha256.items():
         path = folder / name
         if not path.is_file():
@@ -105,22 +111,26 @@ def check(folder: Path) -> Preset:
 
 def digest(path: Path) -> str:
     """sha256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()  # 15 MB at most
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            found.update(block)
+    return found.hexdigest()
 
 
 def write_manifest(folder: Path, *, name: str, revision: str, licence: str, canvas: tuple[int, int], defaults: Options,
-                   parts: dict[str, str], fusion: str | None = None) -> Preset:
+                   parts: dict[str, str], fusion: str | None = None, half: Sequence[str] = ()) -> Preset:
     """Writes `preset.json` for the parts that lie in `folder` (part name -> subfolder), with the sha256 of all their files.
 
-    `fusion`: the file in it that holds weights for the fusion of two views.
+    `fusion`: the file in it that holds weights for the fusion of two views; `half`: see `Preset`.
     """
     from dataclasses import asdict
 
-    files = sorted(p for sub in parts.values() for p in (folder / sub).rglob("*") if p.is_file())
+    files = sorted(p for sub in parts.values() if not sub.startswith(BESIDE) for p in (folder / sub).rglob("*") if p.is_file())
     files += [] if fusion is None else [folder / fusion]
     manifest = {"format": FORMAT, "name": name, "revision": revision, "licence": licence, "canvas": list(canvas),
                 "defaults": {k: v for k, v in asdict(defaults).items() if v is not None}, "parts": parts,
-                **({} if fusion is None else {"fusion": fusion}),
+                **({} if fusion is None else {"fusion": fusion}), **({"half": list(half)} if half else {}),
                 "sha256": {p.relative_to(folder).as_posix(): digest(p) for p in files}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     return read_manifest(folder)

@@ -1,0 +1,33 @@
+"""Where the nets run, and in which precision."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def precision(device: str | torch.device | None, dtype: torch.dtype | None, half: bool) -> torch.dtype:
+    """The dtype of a part: the caller's; else half precision where the part is meant for it and runs on a GPU; else float32."""
+    import torch
+
+    if dtype is not None:
+        return dtype
+    return torch.float16 if half and torch.device(device or "cpu").type == "cuda" else torch.float32
+
+
+def placed(pipeline: Any, device: str | torch.device | None, offload: bool) -> Any:
+    """A diffusers pipeline on the device; with `offload`, its nets wait in the CPU's memory, where it says in which order they run.
+
+    Raises:
+        ValueError: offloading without a GPU.
+    """
+    import torch
+
+    place = torch.device(device or "cpu")
+    if offload and place.type == "cpu":
+        raise ValueError("offload=True keeps nets off the GPU while they wait, but device is the CPU: pass device=\"cuda\", or no offload")
+    if offload and pipeline.model_cpu_offload_seq:
+        pipeline.enable_model_cpu_offload(device=place)
+        return pipeline
+    return pipeline.to(place)
