@@ -13,6 +13,7 @@ from pictures import draw
 from tiny_hub import BLIP, CONTROL, SD, VAE, wanted_files, write_tiny_hub, write_tiny_sd15
 
 from deocc_aug import Deoccluder, Options, Person
+from deocc_aug.commands import doctor
 from deocc_aug.devices import placed, precision
 from deocc_aug.weights import HERE, check, presets, read_manifest
 from deocc_aug.weights.hub import fetched, sources
@@ -161,6 +162,16 @@ def test_the_packages_own_preset_is_whole_and_its_card_has_its_table() -> None:
             assert source.licence in row and (source.revision or "unpinned") in row
     if "compact" in presets():
         check(preset.folder)
+
+
+@pytest.mark.skipif("compact" not in presets(), reason="the compact weights are not in this checkout")
+def test_the_doctor_knows_what_was_fetched(hub: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> str:
+        return next(line for line, whole in doctor._presets() if line.startswith("sd15 ") and whole)
+
+    assert said().endswith("whole; its models on the Hub were not fetched yet")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    assert said().endswith(": whole")
 
 
 def test_half_precision_is_for_a_gpu_and_for_the_parts_that_ask_for_it() -> None:

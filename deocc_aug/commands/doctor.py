@@ -53,12 +53,18 @@ def _devices() -> Iterator[str]:
 def _presets() -> Iterator[tuple[str, bool]]:
     """A line for each preset, and whether it is whole."""
     from deocc_aug.weights import check, presets
+    from deocc_aug.weights.hub import fetched
 
     for name, path in presets().items():
         try:
-            check(path)
+            preset = check(path)
         except (ValueError, OSError) as error:
             yield f"{name} {path}: {error}", False
+            continue
+        try:
+            fetched(preset, local_files_only=True)
+        except OSError:
+            yield f"{name} {path}: whole; its models on the Hub were not fetched yet", True
         else:
             yield f"{name} {path}: whole", True
 
