@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -171,15 +171,16 @@ def test_it_is_the_same_after_saving_and_with_nets_that_wait_their_turn(pipeline
 
 def test_a_component_of_ones_own_loads_from_a_local_folder(pipeline: StableAppearancePipeline, tmp_path: Path,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """diffusers' own way: the component's folder holds the module that its entry in `model_index.json` names."""
-    pipeline.save_pretrained(tmp_path)
-    (tmp_path / "controlnet" / "own_controlnet.py").write_text(
+    """Its entry in `model_index.json` names a module that its owner has imported; diffusers wants `ModelMixin` in it by that name."""
+    pipeline.save_pretrained(tmp_path / "part")
+    (tmp_path / "own_nets_of_mine.py").write_text(
         "from diffusers import ControlNetModel, ModelMixin  # noqa: F401\n\n\nclass OwnControlNet(ControlNetModel):\n    own = True\n")
-    index = json.loads((tmp_path / "model_index.json").read_text())
-    index["controlnet"] = ["own_controlnet", "OwnControlNet"]
-    (tmp_path / "model_index.json").write_text(json.dumps(index))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    own = StableAppearancePipeline.from_pretrained(tmp_path, dtype=torch.float32, local_files_only=True, trust_remote_code=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("own_nets_of_mine")
+    index = json.loads((tmp_path / "part" / "model_index.json").read_text())
+    index["controlnet"] = ["own_nets_of_mine", "OwnControlNet"]
+    (tmp_path / "part" / "model_index.json").write_text(json.dumps(index))
+    own = StableAppearancePipeline.from_pretrained(tmp_path / "part", dtype=torch.float32, local_files_only=True)
     assert own.controlnet.own and np.abs(paint(own) - paint(pipeline)).max() < 0.05
 
 
