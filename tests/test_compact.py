@@ -120,12 +120,12 @@ def test_an_8000_pixel_photo_is_cheap(deoccluder: Deoccluder) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from the kernel's resource usage in kB")
 def test_peak_memory_stays_under_two_gigabytes(tmp_path: Path) -> None:
     program = """
-import resource, numpy as np
+from pathlib import Path
 from pictures import draw
 from deocc_aug import Deoccluder
 picture = draw(2)
 Deoccluder.from_pretrained("compact")(picture.image, picture.person())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])  # ru_maxrss would count the tests' own process, which forked
 """
     out = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    assert int(out.stdout.split()[-1]) < 2e6
+    assert int(out.stdout.split()[-1]) < 2e6  # kB
