@@ -16,14 +16,30 @@ from deocc_aug.types import Body, Canvas, Mask, Observation
 
 @runtime_checkable
 class Painter(Protocol):
-    """Paints a canvas; see `deocc_aug.appearance.latent_pipeline.LatentAppearancePipeline`.  `read` encodes prompts, or is None."""
+    """Paints canvases.  `read` encodes prompts, or is None where no words are heard."""
 
     read: Reader | None
     save_pretrained: Callable[..., Any]
 
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
                  generator: torch.Generator, words: Float[np.ndarray, "tokens channels"] | None = None,
-                 samples: int = 1) -> Float[np.ndarray, "k h w 3"]: ...
+                 samples: int = 1) -> Float[np.ndarray, "k h w 3"]:
+        """Paints one canvas.
+
+        Args:
+            canvas: the person; its pixels inside `hole` are never looked at.
+            observation: its labels.
+            body: the completed body, hidden joints included.
+            hole: (h, w) bool, what to paint.
+            steps: diffusion steps, at least 1.
+            guidance: 1 is off.
+            generator: CPU generator the noise is drawn from.
+            words: the prompt's embedding (`read`); None is that of no words.
+            samples: how many pictures.
+
+        Returns:
+            (samples, h, w, 3) float32 in 0..255, the whole canvas, also where it was known.
+        """
 
 
 def painter_class(folder: Path) -> Any:

@@ -28,22 +28,7 @@ class AppearancePipeline(PatchPipeline):
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
                  generator: torch.Generator, words: Float[np.ndarray, "tokens channels"] | None = None,
                  samples: int = 1) -> Float[np.ndarray, "k h w 3"]:
-        """Paints one canvas.
-
-        Args:
-            canvas: the person; its pixels inside `hole` are never looked at.
-            observation: its labels.
-            body: the completed body, hidden joints included.
-            hole: (h, w) bool, what to paint.
-            steps: diffusion steps, at least 1.
-            guidance: 1 is off.
-            generator: CPU generator the noise is drawn from.
-            words: not heard.
-            samples: how many pictures.
-
-        Returns:
-            (samples, h, w, 3) float32 in 0..255, the whole canvas as the net sees it, also where it was known.
-        """
+        """Paints one canvas, as `deocc_aug.appearance.painter.Painter` says; words are not heard."""
         patch = int(self.config.patch)
         encoded = encode_canvas(canvas.image, hole, observation.visible, body, patch)
         condition = torch.from_numpy(encoded)[None].to(self.device, self.unet.dtype).expand(samples, -1, -1, -1)     # (K, C, gh, gw)

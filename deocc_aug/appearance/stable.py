@@ -87,21 +87,9 @@ class StableAppearancePipeline(DiffusionPipeline):
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
                  generator: torch.Generator, words: Float[np.ndarray, "tokens channels"] | None = None,
                  samples: int = 1) -> Float[np.ndarray, "k h w 3"]:
-        """Paints one canvas.
+        """Paints one canvas, as `deocc_aug.appearance.painter.Painter` says; where it was known, it is the canvas itself.
 
-        Args:
-            canvas: the person; its pixels inside `hole` are never looked at.
-            observation: its labels.
-            body: the completed body, hidden joints included.
-            hole: (h, w) bool, what to paint.
-            steps: diffusion steps of each pass, at least 1.
-            guidance: towards the words, in the first pass; 1 or less is off.
-            generator: CPU generator the noise is drawn from.
-            words: the prompt's embedding (`read`); None is that of no words.
-            samples: how many pictures.
-
-        Returns:
-            (samples, h, w, 3) float32 in 0..255; where it was known, the canvas itself.
+        `steps` are those of each pass; `guidance`, towards the words, is that of the first, and 1 or less is off.
         """
         size = self.painting_size(canvas.size)
         inside = hole & (body.amodal > 0.5)
