@@ -141,9 +141,6 @@ def scene_of(files: Mapping[str, bytes]) -> Scene:
     try:
         labels = _decoded(files["labels.png"])
         person = json.loads(files["person.json"])
-        camera = dict(person["camera"])
-        middle_px, focal_px = np.array(camera.pop("middle_px")), camera.pop("focal_px")
-        centre = np.array(camera.pop("centre", [np.nan] * 3))
         frame_xyxy = np.array(person.get("frame_xyxy", [0, 0, *labels.shape[1::-1]]), np.int64)
         return Scene(
             image=_decoded(files["image.jpg"]) * frame_mask(frame_xyxy, labels.shape[:2])[..., None],  # a JPEG's edges ring
@@ -156,13 +153,19 @@ def scene_of(files: Mapping[str, bytes]) -> Scene:
             joints_state=np.array(person["joints_state"], np.uint8),
             joints_camera=np.array(person["joints_camera"], np.float32),
             frame_xyxy=frame_xyxy,
-            view=View(Camera(**camera), centre, focal_px, middle_px),
+            view=view_of(person["camera"]),
             words=person["words"],
             family=person["family"],
             vertices_camera=np.load(io.BytesIO(files["vertices.npy"])) if "vertices.npy" in files else None,
         )
     except KeyError as error:
         raise ValueError(f"it lacks {error}") from None
+
+
+def view_of(camera: Mapping[str, Any]) -> View:
+    """The camera of a `person.json`; in format 1 nobody wrote down where it looks (NaN)."""
+    stands = {name: camera[name] for name in ("yaw", "pitch", "roll", "distance")}
+    return View(Camera(**stands), np.array(camera.get("centre", [np.nan] * 3)), camera["focal_px"], np.array(camera["middle_px"]))
 
 
 def jpeg(image: NDArray[np.uint8]) -> bytes:

@@ -22,7 +22,7 @@ from deocc_aug.humans.records import Scene, files_of, scene_of
 if TYPE_CHECKING:
     from deocc_aug.humans.scenes import Ingredients
 
-__all__ = ["PER_SHARD", "count", "read_shard", "read_shards", "write_shards"]
+__all__ = ["PER_SHARD", "count", "manifest", "read_shard", "read_shards", "shard_name", "write_shards"]
 
 PER_SHARD = 256
 MANIFEST = "scenes.json"
@@ -76,7 +76,7 @@ def write_shards(out: Path, n: int, seed: int, recipe: Recipe, workers: int = 1,
     settings = {"format": FORMAT, "version": __version__, "seed": seed, "ingredients": recipe.as_json(), "vertices": vertices,
                 "per_shard": per_shard}  # fmt: skip
     before = _before(out, settings, n)
-    shards = [_Shard(out / _name(k), seed, k * per_shard, min((k + 1) * per_shard, n), vertices) for k in range(-(-n // per_shard))]
+    shards = [_Shard(out / shard_name(k), seed, k * per_shard, min((k + 1) * per_shard, n), vertices) for k in range(-(-n // per_shard))]
     cut = before // per_shard if before < n and before % per_shard else None  # the shard that is to become longer
     missing = [shard for k, shard in enumerate(shards) if k == cut or not shard.path.exists()]
     to_do = sum(shard.last - shard.first for shard in missing)
@@ -102,9 +102,9 @@ def read_shards(folder: Path) -> Iterator[Scene]:
         OSError: the folder or its `scenes.json` is not there.
         ValueError: `scenes.json` is not one that `deocc-aug synth` wrote, or there is no shard that can be read.
     """
-    manifest, read = _manifest(Path(folder)), 0
-    for k in range(-(-manifest["n"] // manifest["per_shard"])):
-        path = Path(folder) / _name(k)
+    said, read = manifest(Path(folder)), 0
+    for k in range(-(-said["n"] // said["per_shard"])):
+        path = Path(folder) / shard_name(k)
         try:
             for scene in read_shard(path):
                 yield scene
@@ -147,10 +147,11 @@ def count(folder: Path) -> int:
         OSError: the folder or its `scenes.json` is not there.
         ValueError: `scenes.json` is not one that `deocc-aug synth` wrote.
     """
-    return int(_manifest(Path(folder))["n"])
+    return int(manifest(Path(folder))["n"])
 
 
-def _name(number: int) -> str:
+def shard_name(number: int) -> str:
+    """The file of the shard of that number."""
     return f"scenes-{number:06d}.tar"
 
 
@@ -173,7 +174,7 @@ def _before(out: Path, settings: dict[str, Any], n: int) -> int:
         if next(out.glob("scenes-*.tar"), None) is not None:
             raise ValueError(f"{out} has shards but no {MANIFEST}: pass another folder")
         return 0
-    there = _manifest(out)
+    there = manifest(out)
     differing = [f"{key} is {there.get(key)!r} there and {value!r} now" for key, value in settings.items() if there.get(key) != value]
     if differing:
         raise ValueError(f"{out} holds scenes of other settings ({'; '.join(differing)}): pass another folder, or the same settings")
@@ -182,7 +183,13 @@ def _before(out: Path, settings: dict[str, Any], n: int) -> int:
     return int(there["n"])
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest(folder: Path) -> dict[str, Any]:
+    """What `scenes.json` of a folder says.
+
+    Raises:
+        OSError: it is not there.
+        ValueError: it is not one that `deocc-aug synth` wrote.
+    """
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text("utf-8"))
