@@ -5,6 +5,8 @@ joints were moved, turned and scaled (never mirrored) onto the true ones as well
 """
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -59,8 +61,9 @@ def vertex_errors(vertices: Float[Tensor, "n v 3"], joints: Float[Tensor, "n j 3
 class _JointMean(Metric):
     """The mean over people's joints, and over the visible and the hidden ones apart, and a joint.
 
-    `update(predicted, true, visible)` takes (N, J, 3) metres twice and (N, J) bool (left out: all are visible); `compute` gives a dict of
-    "all", "visible", "hidden" (scalars, NaN where there is no such joint) and "joints" (J,), in mm.  Shards of several processes add up.
+    `update(predicted, true, visible, hidden)` takes (N, J, 3) metres twice and (N, J) bool twice (left out: all are visible; those that are
+    not visible are hidden); `compute` gives a dict of "all", "visible", "hidden" (scalars, NaN where there is no such joint) and "joints"
+    (J,), in mm.  Joints that are neither, beyond the picture's border say, count in "all" and "joints" alone.  Processes' shards add up.
     """
 
     higher_is_better = False
@@ -69,29 +72,31 @@ class _JointMean(Metric):
     total: Tensor
     count: Tensor
 
-    def __init__(self, joints: int) -> None:
-        super().__init__()
+    def __init__(self, joints: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.joints = joints
         for name in ("total", "count"):
-            self.add_state(name, torch.zeros(2, joints, dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state(name, torch.zeros(3, joints, dtype=torch.float64), dist_reduce_fx="sum")
 
     def errors(self, predicted: Float[Tensor, "n j 3"], true: Float[Tensor, "n j 3"]) -> Float[Tensor, "n j"]:
         raise NotImplementedError
 
-    def update(self, predicted: Float[Tensor, "n j 3"], true: Float[Tensor, "n j 3"], visible: Bool[Tensor, "n j"] | None = None) -> None:
+    def update(self, predicted: Float[Tensor, "n j 3"], true: Float[Tensor, "n j 3"], visible: Bool[Tensor, "n j"] | None = None,
+               hidden: Bool[Tensor, "n j"] | None = None) -> None:
         """Adds people."""
         if predicted.shape[1] != self.joints:
             raise ValueError(f"there are {predicted.shape[1]} joints a person, and this metric is of {self.joints}: pass the same joints")
         seen = torch.ones(predicted.shape[:2], dtype=torch.bool, device=predicted.device) if visible is None else visible
+        behind = ~seen if hidden is None else hidden & ~seen
         off = self.errors(predicted.double(), true.double())
-        for row, chosen in enumerate((seen, ~seen)):
+        for row, chosen in enumerate((seen, behind, ~seen & ~behind)):
             self.total[row] += torch.where(chosen, off, 0.0).sum(0)
             self.count[row] += chosen.sum(0)
 
     def compute(self) -> dict[str, Tensor]:
         """Means of all people so far, mm."""
         total, count = self.total.sum(1), self.count.sum(1)
-        means = [total.sum() / count.sum(), *(total / count)]
+        means = [total.sum() / count.sum(), *(total / count)[:2]]
         return {**dict(zip(SEEN, means, strict=True)), "joints": self.total.sum(0) / self.count.sum(0)}
 
 

@@ -31,10 +31,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
                "latent": (LatentAppearanceModule, AppearanceData)}
     parts = parser.add_subcommands(dest="part")
     for part, (module, data) in classes.items():
-        parts.add_subcommand(part, _part_parser(type(parser), module, data), help=PARTS[part])
+        parts.add_subcommand(part, part_parser(type(parser), module, data), help=PARTS[part])
 
 
-def _part_parser(kind: type[ArgumentParser], module: type, data: type) -> ArgumentParser:
+def part_parser(kind: type[ArgumentParser], module: type, data: type) -> ArgumentParser:
+    """What every training asks: budget, `model` and `data`."""
     from pathlib import Path
 
     parser = kind()
@@ -53,11 +54,15 @@ def _part_parser(kind: type[ArgumentParser], module: type, data: type) -> Argume
 
 
 def _run(config: Namespace) -> int:
+    return run_part(config[config.part])
+
+
+def run_part(part: Namespace) -> int:
+    """Trains what a `part_parser` was asked for, its classes made."""
     import pytorch_lightning as pl
 
     from deocc_aug.training.fit import fit
 
-    part = config[config.part]
     pl.seed_everything(part.seed)
     folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema,
                  accelerator=part.accelerator, precision=part.precision)
