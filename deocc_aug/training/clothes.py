@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from deocc_aug.canvas import box_of
-from deocc_aug.describe.colours import garment_colour
+from deocc_aug.describe.colours import ANCHORS, COLOURS, garment_colour, lab
 from deocc_aug.training.sources import Example, shrunk
 from deocc_aug.types import Image, Mask
 
@@ -27,6 +27,8 @@ LOWER_CLASSES = {"pants": "pants", "jeans": "jeans", "shorts": "shorts", "skirt"
 SHOE_CLASSES = ("shoes", "boots", "heels", "flats", "pumps", "sneakers", "sandals", "loafers", "wedges", "clogs")
 LEAST = 0.12  # of the largest garment's area: what is smaller is not what somebody would name
 FAIR = 120
+COLOURED = {"upper": "upper_colour", "lower": "lower_colour", "shoes": "shoes"}
+"""Region -> the question that asks for its colour."""
 SYNTHETIC = {"tank top": "top", "trousers": "pants", "tights": "leggings"}
 
 
@@ -115,6 +117,7 @@ def read_dressed_scenes(folder: Path, side: int) -> list[Example]:
                 regions[scene.wear == WEAR.index("top")] = REGIONS.index("other")  # what is under it
             if looks.get("upper") == "dress":
                 regions[scene.wear == WEAR.index("bottom")] = REGIONS.index("upper")
+            looks.update(measured(scene.clean, regions, looks))
             joints = np.concatenate([scene.joints_px.astype(np.float64), scene.joints_in_picture[:, None]], 1)
             out.append(_dressed(Example(scene.amodal, joints, box, scene.clean), regions, looks, side))
     return out
@@ -137,6 +140,39 @@ def looks_of(words: Mapping[str, str]) -> dict[str, str]:
     if "age" in words:
         looks["age"] = "child" if words["age"] == "child" else "adult"
     return looks
+
+
+def place_of(key: str, looks: Mapping[str, str]) -> str:
+    """The region that a question is about; what a dress covers of the legs is drawn as an upper garment."""
+    region = {"upper_colour": "upper", "lower_colour": "lower"}.get(key, key)
+    return "upper" if region == "lower" and looks.get("lower") == "dress" else region
+
+
+def measured(image: Image, regions: UInt8[np.ndarray, "h w"], looks: Mapping[str, str]) -> dict[str, str]:
+    """The colours of what is worn, by their questions' keys, as the picture shows them."""
+    found = {key: garment_colour(image, regions == REGIONS.index(place_of(key, looks))) for key in COLOURED.values() if key in looks}
+    return {key: colour for key, colour in found.items() if colour is not None}
+
+
+def redyed(image: Image, regions: UInt8[np.ndarray, "h w"], looks: Mapping[str, str], rng: np.random.Generator,
+           often: float = 0.5) -> tuple[Image, dict[str, str]]:
+    """A photo whose garments are dyed, each with chance `often`, and what they look like now.
+
+    A dye moves the median of a garment to a basic colour, more or less, and keeps folds and patterns.
+    """
+    dyes = {region: COLOURS[rng.integers(len(COLOURS))] for region, key in COLOURED.items() if key in looks and rng.random() < often}
+    if not dyes:
+        return image, dict(looks)
+    colours = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
+    for region, dye in dyes.items():
+        mask = regions == REGIONS.index(region)
+        if mask.any():
+            wanted = lab(np.array(ANCHORS[dye], np.uint8))[rng.integers(len(ANCHORS[dye]))] + rng.normal(0, 4, 3)
+            share = cv2.GaussianBlur(mask.astype(np.float32), (3, 3), 0)[..., None]
+            colours += share * (wanted - np.median(colours[mask], axis=0)).astype(np.float32)
+    colours[..., 0] = colours[..., 0].clip(2, 98)
+    out = (cv2.cvtColor(colours, cv2.COLOR_LAB2RGB) * 255).clip(0, 255).astype(np.uint8)
+    return out, {**looks, **measured(out, regions, looks)}
 
 
 def _dressed(example: Example, regions: UInt8[np.ndarray, "_ _"], looks: Mapping[str, str], side: int) -> Dressed:

@@ -10,7 +10,7 @@ import numpy as np
 from deocc_aug.describe.questions import DEFAULT, NOT_SEEN, QUESTIONS
 from deocc_aug.describe.vqa import seen_alone
 from deocc_aug.occluders.lens import photograph, random_lens
-from deocc_aug.training.clothes import Dressed, read_dressed_ccp, read_dressed_scenes, shown
+from deocc_aug.training.clothes import Dressed, place_of, read_dressed_ccp, read_dressed_scenes, redyed, shown
 from deocc_aug.training.hide import annotator_noise, random_occluder
 from deocc_aug.training.sources import Example, read_coco_shapes
 from deocc_aug.training.stream import Make, Sources, StreamData
@@ -19,7 +19,6 @@ from deocc_aug.types import Mask
 SIDE = 200  # a body's longer side, at most, in the pictures held in memory
 ENOUGH = 0.12  # of a thing must be seen to be named
 SILENT = -1
-REGION = {"upper": "upper", "upper_colour": "upper", "lower": "lower", "lower_colour": "lower", "shoes": "shoes", "hair": "hair"}
 ANSWERS = (NOT_SEEN, *dict.fromkeys(answer for key in DEFAULT for answer in QUESTIONS[key].answers))
 """Every answer to the questions that are asked by default, each once."""
 
@@ -39,13 +38,13 @@ def interview(example: Example, rng: np.random.Generator, shapes: list[Mask], si
         visible = annotator_noise(visible, rng, np.ones_like(visible))
     if visible.sum() < 80:
         return None
+    picture, looks = redyed(example.image, example.regions, example.looks, rng)
     answers = []
     for key in DEFAULT:
-        answer = example.looks.get(key)
-        if answer is not None and shown(example.regions, visible, REGION[key]) < ENOUGH:
+        answer = looks.get(key)
+        if answer is not None and shown(example.regions, visible, place_of(key, looks)) < ENOUGH:
             answer = NOT_SEEN
         answers.append(SILENT if answer is None or answer not in ANSWERS else ANSWERS.index(answer))
-    picture = example.image
     if rng.random() < 0.35:
         picture = photograph([picture], random_lens(rng))[0]
     alone = seen_alone(picture, visible)

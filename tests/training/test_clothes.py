@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deocc_aug.describe.questions import DEFAULT, NOT_SEEN
-from deocc_aug.training.clothes import REGIONS, Dressed, looks_of, shown, worn
+from deocc_aug.training.clothes import REGIONS, Dressed, looks_of, measured, place_of, redyed, shown, worn
 from deocc_aug.training.words_data import ANSWERS, SILENT, interview
 
 CLASSES = ("null", "coat", "shirt", "jeans", "dress", "shoes", "hair", "bag")
@@ -39,6 +39,23 @@ def test_a_dress_is_both(dressed: Dressed) -> None:
     assert shown(regions, labels > 0, "upper") == 1
 
 
+    assert place_of("lower_colour", looks) == "upper" and place_of("lower", {"lower": "jeans"}) == "lower"
+
+
+def test_a_dyed_garment_goes_by_its_new_colour_and_nothing_else_moves(dressed: Dressed) -> None:
+    assert dressed.image is not None and dressed.regions is not None and dressed.looks is not None
+    seen: dict[str, set[str]] = {"upper_colour": set(), "lower_colour": set(), "shoes": set()}
+    for seed in range(40):
+        image, looks = redyed(dressed.image, dressed.regions, dressed.looks, np.random.default_rng(seed))
+        assert looks == {**dressed.looks, **measured(image, dressed.regions, dressed.looks)}
+        assert np.abs(image[:3].astype(int) - dressed.image[:3]).max() <= 1  # background, but for rounding
+        for key, names in seen.items():
+            names.add(looks[key])
+    assert all(len(names) > 5 for names in seen.values())
+    same, looks = redyed(dressed.image, dressed.regions, dressed.looks, np.random.default_rng(0), often=0)
+    assert same is dressed.image and looks == dressed.looks
+
+
 def test_synthetic_people_say_the_same_words() -> None:
     words = {"top": "tank top", "top_colour": "red", "bottom": "trousers", "bottom_colour": "grey", "shoes": "none", "age": "old person",
              "hair": "dark brown long hair"}
@@ -58,5 +75,5 @@ def test_what_is_hidden_is_not_seen(dressed: Dressed) -> None:
             for key, answer in zip(DEFAULT, made["answers"], strict=True):
                 heard[key].add("" if answer == SILENT else ANSWERS[answer])
     assert dressed.looks is not None
-    assert all(heard[key] == {dressed.looks[key], NOT_SEEN} for key in ("upper_colour", "lower", "lower_colour", "shoes"))
-    assert all(heard[key] <= {dressed.looks[key], NOT_SEEN} for key in DEFAULT)
+    assert heard["lower"] == {dressed.looks["lower"], NOT_SEEN} and heard["hair"] <= {dressed.looks["hair"], NOT_SEEN}
+    assert all({dressed.looks[key], NOT_SEEN} < heard[key] for key in ("upper_colour", "lower_colour", "shoes"))  # dyed, too
