@@ -24,8 +24,8 @@ class PoseEstimator(Protocol):
         """Joints (17, 3) in COCO's order, x and y in pixels of `image` (H, W, 3) uint8 RGB, and a score, of the person in the box (4,)."""
 
 
-def described(estimator: PoseEstimator) -> dict[str, Any]:
-    """What decides an estimator's answers, as far as it says so."""
+def described(estimator: object) -> dict[str, Any]:
+    """What decides the answers of an estimator, of poses or of bodies, as far as it says so."""
     kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     said = getattr(estimator, "described", None)
     return {"class": kind, **(said() if callable(said) else {})}

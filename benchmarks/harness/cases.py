@@ -4,13 +4,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from deocc_aug.canvas import box_of
+from deocc_aug.integrations.mesh.protocol import Camera
 from deocc_aug.types import JOINTS, Box, Image, Joints, Mask, Person
 
 TOLD = ("masks", "visible mask", "box")
 BOXES = ("visible", "amodal")
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A person's body before the picture's camera: metres right, down and ahead.
+
+    Attributes:
+        joints: (22, 3), SMPL-X's first, pelvis to wrists (SMPL's have the same names and order).
+        vertices: (V, 3) and `faces` (F, 3), of the body model that the regressors must be of for PVE.
+        hidden: (22,) bool, the joints that something is in front of; `outside` (22,) bool, those beyond the picture's border, which count
+            as neither visible nor hidden.
+        camera: what sees them so, in the picture's pixels.
+    """
+
+    joints: Float[np.ndarray, "22 3"]
+    vertices: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+    hidden: Bool[np.ndarray, "22"]
+    outside: Bool[np.ndarray, "22"]
+    camera: Camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +50,7 @@ class Case:
         clean: (H, W, 3) uint8, the same picture with nothing in front; None where nobody has it.
         amodal, occluder: (H, W) bool, the whole silhouette and what is in front; None where nobody knows.
         area: of the person in pixels, as OKS wants it; None for the silhouette's.
+        mesh: the body, where the data set knows it.
     """
 
     name: str
@@ -43,6 +65,7 @@ class Case:
     amodal: Mask | None = None
     occluder: Mask | None = None
     area: float | None = None
+    mesh: Mesh | None = None
 
     @property
     def side(self) -> float:

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from deocc_aug.benchmarks.harness.data import BenchData
+    from deocc_aug.benchmarks.harness.mesh_task import Regressor
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     tasks = parser.add_subcommands(dest="task")
     tasks.add_subcommand("pose2d", _pose2d(type(parser)), help="what pose estimators find in each arm's pictures")
+    tasks.add_subcommand("mesh", _mesh(type(parser)), help="what mesh regressors find in each arm's pictures")
     tasks.add_subcommand("completion", _task(type(parser)), help="how near an arm's silhouettes and pixels are to the truth")
     compare = type(parser)()
     compare.add_argument("first", type=str, help="metrics.json of a run")
@@ -51,6 +53,16 @@ def _pose2d(kind: type[ArgumentParser]) -> ArgumentParser:
     return parser
 
 
+def _mesh(kind: type[ArgumentParser]) -> ArgumentParser:
+    from deocc_aug.benchmarks.harness.mesh_task import Regressor
+
+    parser = _task(kind)
+    parser.add_argument("--regressors", type=dict[str, Regressor], default={},
+                        help="by the name that the report calls them: a class by its import path, and its options; the first is what all "
+                        "are compared with; left out, the compact regressors whose weights are in the package")
+    return parser
+
+
 def _run(config: Namespace) -> int:
     if config.task == "compare":
         from pathlib import Path
@@ -59,7 +71,7 @@ def _run(config: Namespace) -> int:
 
         print(compared(Path(config.compare.first), Path(config.compare.second)))
         return 0
-    return _run_pose2d(config.pose2d) if config.task == "pose2d" else _run_completion(config.completion)
+    return {"pose2d": _run_pose2d, "mesh": _run_mesh, "completion": _run_completion}[config.task](config[config.task])
 
 
 def _data(given: Namespace) -> BenchData:
@@ -95,6 +107,34 @@ def _run_pose2d(given: Namespace) -> int:
     if done is not None:
         print(f"look at {pose_report.write(done, given.machine, given.gallery)}")
     return 0
+
+
+def _run_mesh(given: Namespace) -> int:
+    from deocc_aug.benchmarks.harness import mesh_report
+    from deocc_aug.benchmarks.harness.mesh_task import Meshes, check, described_regressor
+    from deocc_aug.benchmarks.harness.run import run
+    from deocc_aug.benchmarks.harness.synthetic_meshes import SyntheticMeshes
+
+    regressors = given.regressors or _compact_regressors()
+    for name, regressor in regressors.items():
+        check(name, regressor)
+    done = run(lambda arms, records, names: Meshes(arms, records, names, regressors), "mesh", given.data or SyntheticMeshes(), given.arms,
+               given.out, given.machine,
+               {"regressors": {name: described_regressor(regressor) for name, regressor in regressors.items()}})
+    if done is not None:
+        print(f"look at {mesh_report.write(done, given.machine, given.gallery)}")
+    return 0
+
+
+def _compact_regressors() -> dict[str, Regressor]:
+    """Those whose weights are in the package, for whoever names none."""
+    from deocc_aug.benchmarks.mesh_models.regressor import CompactRegressor, shipped
+
+    if not shipped():
+        raise ValueError("no regressor is named, and the package has no weights of its own: pass --regressors, such as --regressors.mine "
+                         "deocc_aug.benchmarks.mesh_models.regressor.CompactRegressor --regressors.mine.weights RUN/part, or a config that "
+                         "does")
+    return {name: CompactRegressor(name) for name in shipped()}
 
 
 bench = Command("judge de-occlusion by what estimators then find: arms x estimators, with a report", _add_arguments, _run)

@@ -88,8 +88,12 @@ class BenchModule(pl.LightningModule):
 def truth_of(case: Case) -> dict[str, Any]:
     """What a record keeps of a case."""
     area = case.area if case.area is not None or case.amodal is None else float(case.amodal.sum())
-    return {"side": case.side, "box": case.box_xyxy.tolist(), "hidden_share": case.hidden_share, "joints": case.joints.tolist(),
-            "hidden": case.hidden.tolist(), "area": area}
+    truth = {"side": case.side, "box": case.box_xyxy.tolist(), "hidden_share": case.hidden_share, "joints": case.joints.tolist(),
+             "hidden": case.hidden.tolist(), "area": area}
+    if case.mesh is not None:
+        truth["mesh"] = {"joints": case.mesh.joints.astype(float).tolist(), "hidden": case.mesh.hidden.tolist(),
+                         "outside": case.mesh.outside.tolist()}
+    return truth
 
 
 def facts_of(case: Case, view: View) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def drawn(caption: str, draw: Callable[[Any], None], size: tuple[float, float] =
     return Picture(caption, out.getvalue(), SVG)
 
 
-def gain_by_rate(rows: Sequence[Mapping[str, Any]], estimator: str) -> Picture:
+def gain_by_rate(rows: Sequence[Mapping[str, Any]], estimator: str, column: str = "gain, all joints",
+                 label: str = "PCK@0.1 minus occluded, all joints") -> Picture:
     """All-joint gain of each arm against the hidden share; a bar is a 95% interval."""
     places = list(dict.fromkeys(row["hidden share"] for row in rows))
     arms = list(dict.fromkeys(row["arm"] for row in rows))
@@ -40,16 +41,16 @@ def gain_by_rate(rows: Sequence[Mapping[str, Any]], estimator: str) -> Picture:
         for k, arm in enumerate(arms):
             mine = [row for row in rows if row["arm"] == arm]
             x = np.array([places.index(row["hidden share"]) for row in mine]) + 0.08 * (k - (len(arms) - 1) / 2)
-            _with_bars(axes, x, [row["gain, all joints"] for row in mine], arm)
+            _with_bars(axes, x, [row[column] for row in mine], arm)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_xticks(range(len(places)), places)
-        axes.set(xlabel="hidden share of the person", ylabel="PCK@0.1 minus occluded, all joints")
+        axes.set(xlabel="hidden share of the person", ylabel=label)
         axes.legend(fontsize=8)
 
     return drawn(f"{estimator}: gain against occlusion rate", draw)
 
 
-def harm_against_gain(rows: Sequence[Mapping[str, Any]], estimator: str) -> Picture:
+def harm_against_gain(rows: Sequence[Mapping[str, Any]], estimator: str, label: str = "hidden PCK@0.1 gained") -> Picture:
     """Each arm's harm against its gain on hidden joints."""
     told = [row for row in rows if isinstance(row["harm"], Estimate)]
 
@@ -59,7 +60,7 @@ def harm_against_gain(rows: Sequence[Mapping[str, Any]], estimator: str) -> Pict
             x, y = [[harm.value - harm.low], [harm.high - harm.value]], [[gain.value - gain.low], [gain.high - gain.value]]
             axes.errorbar(harm.value, gain.value, xerr=np.nan_to_num(x), yerr=np.nan_to_num(y), fmt="o", capsize=2, label=row["arm"])
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set(xlabel="harm: share of people", ylabel="hidden PCK@0.1 gained")
+        axes.set(xlabel="harm: share of people", ylabel=label)
         axes.legend(fontsize=8)
 
     return drawn(f"{estimator}: harm against gain", draw)

@@ -20,7 +20,7 @@ from deocc_aug.data.atomic import write_bytes, write_json
 FORMAT = 1
 NAMED = 30  # people whose problem the page names; metrics.json names all
 METRICS, REPORT = "metrics.json", "report.html"
-SETTINGS = ("task", "data", "arms", "estimators", "versions", "hardware")
+SETTINGS = ("task", "data", "arms", "estimators", "regressors", "versions", "hardware")
 
 
 def finish(done: Done, machine: Machine, title: str, verdicts: Sequence[str], sections: Sequence[Section], troubles: Sequence[Row],

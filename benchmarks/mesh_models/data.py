@@ -155,13 +155,18 @@ def _filed(picture: Image, rng: np.random.Generator) -> Image:
     return picture
 
 
-def read_posed(folder: Path, people: People) -> list[Posed]:
-    """The people of shards in what the photo shows of them; those who are hardly in it are left out."""
+def read_posed(folder: Path, people: People, occluded: bool) -> list[Posed]:
+    """The people of shards in what the photo shows of them; those who are hardly in it are left out.
+
+    Args:
+        occluded: keep the photo with things in front of them too.
+    """
     rotations, said, out = whole_turns(people.rotations), manifest(folder), []
     shards = (folder / shard_name(k) for k in range(-(-said["n"] // said["per_shard"])))
     for number, scene in enumerate(chain.from_iterable(map(read_shard, shards))):
         x0, y0, x1, y1 = scene.frame_xyxy.tolist()
-        clean, hidden, mask = (np.ascontiguousarray(plane[y0:y1, x0:x1]) for plane in (scene.clean, scene.image, scene.amodal))
+        clean, mask = (np.ascontiguousarray(plane[y0:y1, x0:x1]) for plane in (scene.clean, scene.amodal))
+        hidden = np.ascontiguousarray(scene.image[y0:y1, x0:x1]) if occluded else clean
         box = box_of(mask)
         if box is not None and min(box[2:] - box[:2]) >= LEAST_PX:
             out.append(Posed(mask, np.zeros((COCO, 3)), box, clean, hidden=hidden, rotations=rotations[number], betas=people.betas[number],
@@ -194,7 +199,7 @@ class MeshData(StreamData):
         groups = [(Path(folder), read_people(Path(folder))) for folder in self.scenes]
         if groups:
             self.hands = middle_turns(np.concatenate([people.rotations[:, HANDS] for _, people in groups]))
-        self.people = [person for folder, people in groups for person in read_posed(folder, people)]
+        self.people = [person for folder, people in groups for person in read_posed(folder, people, self.occluded)]
         return [(1.0, list(self.people))]
 
     def maker(self) -> Make:

@@ -85,6 +85,11 @@ def load(weights: str = "clean", device: str = "cpu") -> tuple[Predict, str, str
     return regressor._predict, regressor.body_model, regressor.scope
 
 
+def shipped() -> list[str]:
+    """The weights of `NAMES` that are in the package."""
+    return [name for name in NAMES if next((WEIGHTS / f"mesh_{name}").glob("*.safetensors"), None)]
+
+
 def folder_of(weights: str) -> Path:
     """The folder of weights by name, or the folder that is named.
 
