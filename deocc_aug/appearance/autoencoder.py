@@ -1,7 +1,7 @@
 """Pictures as latents and back: diffusers' mask-conditioned autoencoder, run on patches of a few pixels.
 
-A plane of a canvas is cut into patches (2x2 with the compact preset) before the first convolution, where most of the time would
-go; the nets see 12 channels at 128x96 instead of 3 at 256x192, and the latents lie on the grid of both stages (32x24).
+A plane of a canvas is cut into patches (8x8 with the compact preset) before the first convolution, where most of the time would
+go; the nets see 192 channels at 32x24 instead of 3 at 256x192, and the latents lie on the same grid, that of both stages.
 """
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Training examples of stage 2: photos of people with a hole in them."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from deocc_aug.describe.closed import prompt_tokenizer
 from deocc_aug.describe.questions import DEFAULT, prompt_of
 from deocc_aug.occluders.matching import relit
 from deocc_aug.patches import SHRINK, heatmaps, shrink, to_patches
-from deocc_aug.training.clothes import Dressed, read_dressed_ccp, read_dressed_scenes
+from deocc_aug.training.clothes import Dressed, read_dressed_ccp, read_dressed_scenes, redyed
 from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
 from deocc_aug.training.stream import Make, Sources, StreamData
@@ -23,6 +24,7 @@ from deocc_aug.types import Mask
 
 SIDE = 192  # a body's longer side in the world, pixels
 CROP = 200  # the same, at most, in the photos held in memory
+DYED = 0.35  # how often a garment whose colour is told is dyed
 LOST = 0.15  # how often an answer is left out of a prompt, and a prompt altogether
 
 
@@ -62,7 +64,12 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     hole = (resample_mask(occluder | outside, to_canvas, size) > 0.001) | ~photo_known
     together = np.concatenate([to_canvas[:, :2] @ world.to_world[:, :2],
                                (to_canvas[:, :2] @ world.to_world[:, 2] + to_canvas[:, 2])[:, None]], 1)
-    picture = cv2.warpAffine(example.image, together, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    photo, looks = example.image, None
+    if tokenizer is not None and isinstance(example, Dressed) and example.looks is not None:
+        looks = example.looks
+        if example.regions is not None:
+            photo, looks = redyed(photo, example.regions, looks, rng, DYED)
+    picture = cv2.warpAffine(photo, together, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     if rng.random() < 0.7:
         picture = relit(picture, rng)
     amodal, visible = np.full(size, 0.5, np.float32), np.full(size, 0.5, np.float32)
@@ -86,14 +93,14 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     weight *= shrink(photo_known.astype(np.float32)) > 0.99
     made = {"picture": picture, "hole": hole, "condition": condition, "target": to_patches(truth, patch),
             "weight": to_patches(np.repeat(weight[None], 3, 0), patch)}
-    return made if tokenizer is None else made | {"words": tokens_of(tokenizer, [prompted(example, rng)])[0].numpy()}
+    return made if tokenizer is None else made | {"words": tokens_of(tokenizer, [prompted(looks, rng)])[0].numpy()}
 
 
-def prompted(example: Example, rng: np.random.Generator) -> str:
-    """A prompt with some of what is known of an example's clothes; "" where nothing is."""
-    if not isinstance(example, Dressed) or example.looks is None or rng.random() < LOST:
+def prompted(looks: Mapping[str, str] | None, rng: np.random.Generator) -> str:
+    """A prompt with some of what is known of somebody's clothes; "" where nothing is."""
+    if looks is None or rng.random() < LOST:
         return ""
-    return prompt_of({key: answer for key, answer in example.looks.items() if key in DEFAULT and rng.random() > LOST})
+    return prompt_of({key: answer for key, answer in looks.items() if key in DEFAULT and rng.random() > LOST})
 
 
 class AppearanceData(StreamData):

@@ -6,15 +6,20 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers import AsymmetricAutoencoderKL
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from deocc_aug.appearance.autoencoder import autoencoder, decode, moments, save
+from deocc_aug.appearance.autoencoder import autoencoder, decode, moments, patch_of, save
+from deocc_aug.training.components import begin_linear
 from deocc_aug.training.diffusion import PartModule
+
+FIRST = 256  # pictures whose patches say what the components are
 
 
 class AutoencoderModule(PartModule):
     """Learns to encode pictures and to decode them: absolute errors of the picture at several sizes, and a little of KL.
+
+    An autoencoder of one level begins as the principal components of its patches (`deocc_aug.training.components`).
 
     With `start` an autoencoder that was trained so gets its decoder fine-tuned (Noh & Chang, section on the decoder): the encoder
     stays, the latents under the hole are disturbed as stage 2's are, and the decoder sees the visible pixels and the mask.
@@ -31,8 +36,8 @@ class AutoencoderModule(PartModule):
 
     scale: Tensor
 
-    def __init__(self, channels: tuple[int, ...] = (32, 64, 96), latent_channels: int = 16, patch: int = 2, kl: float = 1e-3,
-                 sizes: int = 4, start: str | None = None, disturbed: float = 0.4, learning_rate: float = 1e-3, warm_up: int = 200,
+    def __init__(self, channels: tuple[int, ...] = (96,), latent_channels: int = 16, patch: int = 8, kl: float = 1e-5,
+                 sizes: int = 4, start: str | None = None, disturbed: float = 0.1, learning_rate: float = 5e-4, warm_up: int = 200,
                  final: float = 0.02) -> None:
         super().__init__(learning_rate, warm_up, final)
         if start is not None and not (Path(start) / "config.json").is_file():
@@ -46,8 +51,15 @@ class AutoencoderModule(PartModule):
             self.vae.quant_conv.requires_grad_(False)
         self.register_buffer("scale", torch.tensor(1 / self.vae.config.scaling_factor))  # the latents' standard deviation, so far
 
+    def on_fit_start(self) -> None:
+        if self.decoder_alone or self.trainer.ckpt_path is not None or len(self.vae.config.down_block_out_channels) > 1:
+            return
+        pictures = self.trainer.datamodule.some("picture", FIRST)  # type: ignore[attr-defined]
+        cells = F.pixel_unshuffle(unit(torch.from_numpy(pictures)), patch_of(self.vae))
+        begin_linear(self.vae, cells.permute(0, 2, 3, 1).flatten(0, 2).to(self.device))
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        truth = batch["picture"].permute(0, 3, 1, 2).float() / 127.5 - 1  # (B, 3, h, w)
+        truth = unit(batch["picture"])                                                             # (B, 3, h, w)
         known = batch["known"][:, None].float()
         loss = self.fine_tuned(truth, known) if self.decoder_alone else self.both_halves(truth)
         self.log("loss", loss, prog_bar=True)
@@ -76,6 +88,11 @@ class AutoencoderModule(PartModule):
         if not self.decoder_alone:
             self.vae.register_to_config(scaling_factor=round(1 / float(self.scale), 4))
         save(self.vae.half(), folder)
+
+
+def unit(pictures: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+    """0..255 as [-1, 1], channels first."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def pyramid_loss(said: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"], weight: Float[Tensor, "b 1 h w"], sizes: int) -> Tensor:

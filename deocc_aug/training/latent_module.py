@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers import AsymmetricAutoencoderKL, UNet2DConditionModel, UNet2DModel
+from jaxtyping import Float
 from torch import Tensor
 
 from deocc_aug.appearance.autoencoder import encode
@@ -13,7 +14,11 @@ from deocc_aug.appearance.codec import condition_channels
 from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
 from deocc_aug.appearance.text import small_text_encoder
 from deocc_aug.describe.closed import prompt_tokenizer
+from deocc_aug.patches import SHRINK
+from deocc_aug.training.autoencoder_module import unit
 from deocc_aug.training.diffusion import DiffusionModule
+
+FIRST = 64  # pictures that say how patches and latents go together
 
 
 class LatentAppearanceModule(DiffusionModule):
@@ -39,18 +44,26 @@ class LatentAppearanceModule(DiffusionModule):
         unet = listening_unet(latents + condition_channels(patch), latents, channels, layers, width)
         super().__init__(unet, learning_rate, warm_up, final, pure_noise)
         self.scheduler.register_to_config(clip_sample=False)
-        if start is not None:
-            other = UNet2DModel.from_pretrained(start, dtype=torch.float32, local_files_only=True)
-            begin_from(unet, other, condition_channels(patch))
+        self.start = start
         self.tokenizer = prompt_tokenizer()
         self.text_encoder = small_text_encoder(self.tokenizer, width, text_layers)
         self.vae = vae.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         self.patch = patch
 
+    def on_fit_start(self) -> None:
+        if self.start is None or self.trainer.ckpt_path is not None:
+            return
+        other = UNet2DModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True).to(self.device)
+        pictures = torch.from_numpy(self.trainer.datamodule.some("picture", FIRST)).to(self.device)  # type: ignore[attr-defined]
+        with torch.no_grad():
+            latents = torch.cat([encode(self.vae, unit(some)) for some in pictures.split(8)])
+        cells = F.pixel_unshuffle(F.avg_pool2d(unit(pictures), SHRINK), self.patch)
+        begin_from(self.unet, other, condition_channels(self.patch), *(x.permute(0, 2, 3, 1).flatten(0, 2) for x in (latents, cells)))
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         with torch.no_grad():
-            target = encode(self.vae, batch["picture"].permute(0, 3, 1, 2).float() / 127.5 - 1)  # (B, L, gh, gw)
-        weight = batch["weight"][:, :self.patch**2].mean(1, keepdim=True)                         # (B, 1, gh, gw)
+            target = encode(self.vae, unit(batch["picture"]))              # (B, L, gh, gw)
+        weight = batch["weight"][:, :self.patch**2].mean(1, keepdim=True)  # (B, 1, gh, gw)
         noisy, timesteps = self.noisy(target)
         words = self.text_encoder(batch["words"]).last_hidden_state
         together = torch.cat([noisy, batch["condition"]], 1).contiguous(memory_format=torch.channels_last)
@@ -72,28 +85,39 @@ class LatentAppearanceModule(DiffusionModule):
 
 
 def listening_unet(in_channels: int, out_channels: int, channels: tuple[int, ...], layers: int, width: int) -> UNet2DConditionModel:
-    """A UNet for a grid of latents that hears words of `width` channels at its lowest level."""
-    levels = len(channels)
+    """`small_unet` for a grid of latents, that hears words of `width` channels in its middle."""
+    plain = len(channels) - 1
     return UNet2DConditionModel(in_channels=in_channels, out_channels=out_channels, block_out_channels=channels, layers_per_block=layers,
-                                down_block_types=("DownBlock2D",) * levels, up_block_types=("UpBlock2D",) * levels,
-                                mid_block_type="UNetMidBlock2DCrossAttn", cross_attention_dim=width,
-                                attention_head_dim=channels[-1] // 32, norm_num_groups=16)
+                                down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
+                                up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, mid_block_type="UNetMidBlock2DCrossAttn",
+                                cross_attention_dim=width, attention_head_dim=32, norm_num_groups=16)
 
 
 @torch.no_grad()
-def begin_from(unet: UNet2DConditionModel, other: UNet2DModel, condition: int) -> int:
+def begin_from(unet: UNet2DConditionModel, other: UNet2DModel, condition: int, latents: Float[Tensor, "samples l"],
+               patches: Float[Tensor, "samples s"]) -> int:
     """Takes from a UNet on pixel patches whatever fits: residual blocks, times, and how it reads the condition; returns how many tensors.
 
-    The attention begins silent, so that the first answers are made as the other UNet made them, up to the last convolution.
+    What it reads and says in patches is translated by the linear maps that take `latents` and `patches` of the same cells to one
+    another with the least squared error.  The attention begins silent.
     """
     source, target, taken = other.state_dict(), unet.state_dict(), 0
     for name, tensor in target.items():
         if name in source and source[name].shape == tensor.shape:
             tensor.copy_(source[name])
             taken += 1
-    unet.conv_in.weight[:, -condition:].copy_(other.conv_in.weight[:, -condition:])
+    shown, told = linear(latents, patches), linear(patches, latents)  # (l + 1, s), (s + 1, l): the last rows are offsets
+    reads = other.conv_in.weight[:, :patches.shape[1]]
+    unet.conv_in.weight.copy_(torch.cat([torch.einsum("oskw,ls->olkw", reads, shown[:-1]), other.conv_in.weight[:, -condition:]], 1))
     unet.conv_in.bias.copy_(other.conv_in.bias)
+    unet.conv_out.weight.copy_(torch.einsum("sokw,sl->lokw", other.conv_out.weight, told[:-1]))
+    unet.conv_out.bias.copy_(other.conv_out.bias @ told[:-1] + told[-1])
     for attention in unet.mid_block.attentions:
         torch.nn.init.zeros_(attention.proj_out.weight)
         torch.nn.init.zeros_(attention.proj_out.bias)
     return taken
+
+
+def linear(given: Float[Tensor, "samples a"], wanted: Float[Tensor, "samples b"]) -> Float[Tensor, "a+1 b"]:
+    """The map of `given` and 1 to `wanted` with the least squared error."""
+    return torch.linalg.lstsq(torch.cat([given, torch.ones_like(given[:, :1])], 1), wanted).solution

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -85,6 +86,12 @@ class StreamData(pl.LightningDataModule):
             if not sources:
                 raise ValueError(f"{type(self).__name__} has nobody to learn from: give it at least one of its folders or files")
             self.stream = Stream(sources, self.maker(), self.seed, self.mining)
+
+    def some(self, key: str, count: int) -> np.ndarray:
+        """What `count` examples hold under `key`, stacked: the first of another stream than the one trained on."""
+        assert self.stream is not None
+        other = Stream(self.stream.sources, self.stream.make, self.seed + 1_000_000)
+        return np.stack([example[key] for example in islice(other, count)])
 
     def train_dataloader(self) -> DataLoader[Any]:
         assert self.stream is not None

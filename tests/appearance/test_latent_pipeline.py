@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latent")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        AutoencoderModule(channels=(16, 32, 32), latent_channels=4).export(folder / "vae")
+        AutoencoderModule(channels=(16, 32, 32), latent_channels=4, patch=2).export(folder / "vae")
         module = LatentAppearanceModule(str(folder / "vae"), channels=TINY, width=32, text_layers=1)
         torch.nn.init.normal_(module.unet.mid_block.attentions[0].proj_out.weight, std=0.2)
         module.export(folder / "part")
@@ -93,15 +93,16 @@ def test_parts_that_do_not_fit_are_refused(pipeline: LatentAppearancePipeline) -
 
 
 def test_training_begins_where_the_pixel_net_was(folder: Path) -> None:
-    """Before the last convolution, the new UNet does for the condition what the other did, its own noisy state left out."""
+    """Its convolutions read and say in latents what the other's read and said in patches, where latents are linear in patches."""
     pixels = AppearanceModule(channels=TINY).unet
     unet = LatentAppearanceModule(str(folder / "vae"), channels=TINY, width=32, text_layers=1).unet
-    condition = 6 * 16 + 17
-    assert begin_from(unet, pixels, condition) > 50
-    there = torch.zeros(1, unet.config.in_channels, 8, 8)
-    there[:, -condition:] = torch.randn(1, condition, 8, 8)
-    before = torch.zeros(1, pixels.config.in_channels, 8, 8)
-    before[:, -condition:] = there[:, -condition:]
-    assert torch.allclose(unet.conv_in(there), pixels.conv_in(before), atol=1e-5)
-    words = torch.randn(1, 5, 32)
+    condition, basis = 6 * 16 + 17, torch.linalg.qr(torch.randn(48, 4)).Q
+    latents = torch.randn(500, 4)
+    assert begin_from(unet, pixels, condition, latents, latents @ basis.T) > 50
+    state, told = torch.randn(1, 4, 8, 8), torch.randn(1, condition, 8, 8)
+    in_patches = torch.einsum("sl,blhw->bshw", basis, state)
+    assert torch.allclose(unet.conv_in(torch.cat([state, told], 1)), pixels.conv_in(torch.cat([in_patches, told], 1)), atol=1e-4)
+    features = torch.randn(1, 32, 8, 8)
+    assert torch.allclose(unet.conv_out(features), torch.einsum("sl,bshw->blhw", basis, pixels.conv_out(features)), atol=1e-4)
+    words, there = torch.randn(1, 5, 32), torch.cat([state, told], 1)
     assert torch.equal(unet(there, 0, words).sample, unet(there, 0, 0 * words).sample)  # attention begins silent

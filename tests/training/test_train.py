@@ -10,6 +10,7 @@ from pictures import draw
 from deocc_aug.body.codec import encode_observation
 from deocc_aug.cli import main
 from deocc_aug.training.appearance_data import holed_photo
+from deocc_aug.training.appearance_module import AppearanceModule
 from deocc_aug.training.body_data import hidden_body
 from deocc_aug.training.hide import random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
@@ -42,11 +43,12 @@ def test_stage_2_in_latents_is_trained_in_three_runs(coco: Path, tmp_path: Path)
     """Autoencoder, its decoder alone, then the UNet and the text encoder on its latents."""
     common = ["--data.coco", str(coco), "--data.workers", "0", "--data.batch_size", "2", "--accelerator", "cpu", "--max-steps", "2"]
     first, tuned, last = (str(tmp_path / name) for name in ("first", "tuned", "last"))
-    assert main(["train", "autoencoder", "--out", first, "--model.channels", "[16, 32, 32]", "--model.latent_channels", "4",
+    assert main(["train", "autoencoder", "--out", first, "--model.channels", "[64]", "--model.latent_channels", "4",
                  "--data.side", "64", *common]) == 0
     assert main(["train", "autoencoder", "--out", tuned, "--model.start", f"{first}/part", "--data.side", "64", *common]) == 0
+    AppearanceModule(channels=(32, 32, 32)).export(tmp_path / "pixels")
     assert main(["train", "latent", "--out", last, "--model.autoencoder", f"{tuned}/part", "--model.channels", "[32, 32, 32]",
-                 "--model.width", "32", "--data.words", "true", *common]) == 0
+                 "--model.start", f"{tmp_path}/pixels/unet", "--model.width", "32", "--data.words", "true", *common]) == 0
     import torch
     from diffusers import AsymmetricAutoencoderKL
 
