@@ -8,6 +8,7 @@ from deocc_aug.commands import Command
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
     from deocc_aug.benchmarks.harness.data import BenchData
     from deocc_aug.benchmarks.harness.mesh_task import Regressor
 
@@ -49,7 +50,8 @@ def _pose2d(kind: type[ArgumentParser]) -> ArgumentParser:
 
     parser = _task(kind)
     parser.add_argument("--estimators", type=dict[str, PoseEstimator], default={},
-                        help="by the name that the report calls them: a class by its import path, and its options")
+                        help="by the name that the report calls them: a class by its import path, and its options; left out, the "
+                        "compact MMPose models whose weights are in the package")
     return parser
 
 
@@ -97,16 +99,30 @@ def _run_pose2d(given: Namespace) -> int:
     from deocc_aug.benchmarks.harness.pose2d import Pose2D
     from deocc_aug.benchmarks.harness.run import run
 
-    if not given.estimators:
-        raise ValueError("no estimator is named: pass --estimators, such as --estimators.movenet "
-                         "deocc_aug.benchmarks.estimators.litert.MoveNet --estimators.movenet.model FILE.tflite, or a config that does")
-    for name, estimator in given.estimators.items():
+    estimators = given.estimators or _shipped()
+    for name, estimator in estimators.items():
         check(name, estimator)
-    done = run(lambda arms, records, names: Pose2D(arms, records, names, given.estimators), "pose2d", _data(given), given.arms, given.out,
-               given.machine, {"estimators": {name: described(estimator) for name, estimator in given.estimators.items()}})
+    done = run(lambda arms, records, names: Pose2D(arms, records, names, estimators), "pose2d", _data(given), given.arms, given.out,
+               given.machine, {"estimators": {name: described(estimator) for name, estimator in estimators.items()}})
     if done is not None:
         print(f"look at {pose_report.write(done, given.machine, given.gallery)}")
     return 0
+
+
+def _shipped() -> dict[str, PoseEstimator]:
+    """The compact MMPose models in the package, for whoever names no estimator."""
+    from pathlib import Path
+
+    from deocc_aug.benchmarks.pose_models.weights import shipped
+
+    names = shipped()
+    if not names:
+        raise ValueError("no estimator is named, and the package has no weights of its own models: pass --estimators, such as "
+                         "--estimators.movenet deocc_aug.benchmarks.estimators.litert.MoveNet --estimators.movenet.model FILE.tflite, or a "
+                         "config that does")
+    from deocc_aug.benchmarks.estimators.mmpose import MMPoseEstimator
+
+    return {name: MMPoseEstimator(Path(name)) for name in names}
 
 
 def _run_mesh(given: Namespace) -> int:
