@@ -101,6 +101,15 @@ def test_visible_and_hidden_joints_are_told_apart_and_people_weigh_by_their_join
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_joints_that_are_neither_visible_nor_hidden_count_in_all_alone() -> None:
+    true = bodies(1, joints=4)
+    predicted = true + torch.tensor([[0.0], [0.01], [0.02], [0.06]]) * torch.tensor([1.0, 0, 0])
+    metric = MPJPE(joints=4)
+    metric.update(predicted, true, torch.tensor([[True, True, False, False]]), torch.tensor([[False, False, True, False]]))
+    found = {part: float(metric.compute()[part]) for part in ("all", "visible", "hidden")}
+    assert found == pytest.approx({"all": 90 / 4, "visible": 5, "hidden": 20})
+
+
 def test_metrics_are_the_means_of_the_functions_in_any_precision() -> None:
     true, predicted = bodies(5), bodies(5, seed=2)
     for metric, function in ((MPJPE(joints=9), joint_errors), (PAMPJPE(joints=9), aligned_joint_errors)):
