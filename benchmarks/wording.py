@@ -1,8 +1,8 @@
 """What words change in the painted picture: ``python -m deocc_aug.benchmarks.wording --preset FOLDER --ccp FOLDER --coco FOLDER``.
 
 Clothing Co-Parsing's val photos.  First with cut-outs in front: every person is painted with the description of what they wear
-(`deocc_aug.training.clothes.worn`), with somebody else's and with none.  Then with the whole upper garment hidden: painted with "a red shirt" and
-with "a blue shirt".  Silhouettes are told, so that words and pixels alone differ.
+(`deocc_aug.training.clothes.worn`), with somebody else's and with none.  Then with the whole upper garment hidden: painted with
+"a red shirt" and with "a blue shirt".  Silhouettes are told, so that words and pixels alone differ.
 """
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def described(people: Sequence[Dressed], cutouts: Sequence[Cutout], paint: Paint
             continue
         asked = Person(box, visible, pasted.occluder, amodal_mask=person.mask)
         clean = person.image.astype(np.float32)
-        own, others, silent = (psnr(paint(pasted.image, asked, prompt).astype(np.float32), clean, hidden) for prompt in (prompts[at], other, ""))
+        pictures = [paint(pasted.image, asked, prompt).astype(np.float32) for prompt in (prompts[at], other, "")]
+        own, others, silent = (psnr(picture, clean, hidden) for picture in pictures)
         yield own, others, silent
 
 

@@ -232,3 +232,18 @@ def test_a_claim_keeps_others_out_and_ends_with_its_process(tmp_path: Path) -> N
     with claims.on("ab" * 32, wait=True) as mine:
         assert mine
     other.communicate()
+
+
+def test_ray_writes_the_same_files(folder: Path, whole: Path) -> None:
+    """Two actors of Ray Data, three pictures."""
+    pytest.importorskip("ray.data", reason="needs the extra bulk", exc_type=ImportError)
+    assert main(_arguments(folder, folder / "ray", "--engine", "ray", "--workers", "2")) == 0
+    assert _files(folder / "ray") == _files(whole)
+
+
+def test_without_ray_the_error_says_how_to_get_it(folder: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(_arguments(folder, folder / "none", "--engine", "ray")) == 2
+    assert "pip install 'deocc-aug[bulk]', or use --engine local" in capsys.readouterr().err
+    assert not [*(folder / "none").glob("**/*.json")]

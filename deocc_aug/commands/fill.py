@@ -1,7 +1,7 @@
 """The work of `deocc-aug precompute`: completes who is not in the cache, in any number of processes, and writes an index."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from deocc_aug.loaded import loaded
 from deocc_aug.processes import in_processes
 from deocc_aug.types import Image, Person
 
+Engine = Callable[["Callable[[], Worker]", "list[Task]", int, "Callable[[Done], Task | None]"], "Iterable[Done]"]
 RUNS, CLAIMS = ".runs", ".claims"  # the files whose locks say which runs are at work in a cache, and on whom
 MOST_NAMED = 3  # images named in the error
 
@@ -105,11 +106,14 @@ class Worker:
             return Outcome({}, refused=str(error))
 
 
-def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1) -> str:
+def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1, engine: Engine = in_processes) -> str:
     """Completes the people of these images into the cache and writes the index; returns a line that says how many.
 
     People whom a run before has done are not done again; a run that was killed is taken up by the same call.  An image that
     cannot be used does not stop the others.  A person whom the library refuses has a record too, with the reason.
+
+    Args:
+        engine: who does the tasks: `deocc_aug.processes.in_processes` or `deocc_aug.ray_engine.in_ray`.
 
     Raises:
         OSError: the output folder cannot be written to (found before any work).
@@ -125,7 +129,7 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1)
     done: dict[int, Done] = {}
     with closing(_moved_in(work.out)):
         with tqdm(total=sum(len(image.annotations) for image in asked), unit="person", disable=None) as bar:
-            for answer in in_processes(work.started, [Task(image) for image in asked], workers, _again):
+            for answer in engine(work.started, [Task(image) for image in asked], workers, _again):
                 done[answer.task.image.id] = answer
                 bar.update(len(answer.task.image.annotations))
         good = [IndexedImage(image.id, image.file_name, done[image.id].size, done[image.id].people) for image in asked

@@ -1,6 +1,7 @@
 """`deocc-aug precompute --data coco --ann people.json --images DIR --out CACHE`: completes a data set's people, once, for later."""
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--ann", type=Path, required=True, help="COCO file with the people")
     parser.add_argument("--images", type=Path, required=True, help="folder that the file's `file_name`s start from")
     parser.add_argument("--out", type=Path, required=True, help="the cache: a folder, to which any number of runs may add, at once too")
-    parser.add_argument("--workers", type=int, default=1, help="processes, each with its own nets on one thread; any number, same files")
+    parser.add_argument("--workers", type=int, default=1, help="processes or actors, each with its own nets on one thread: same files")
+    parser.add_argument("--engine", type=str, choices=["local", "ray"], default="local",
+                        help="processes of this machine, or actors of Ray Data here or on a cluster (extra bulk): the same files")
+    parser.add_argument("--gpus", type=float, default=0.0, help="share of a GPU that each of Ray's actors asks for")
     parser.add_argument("--use", nargs="*", type=str, choices=HINTS, default=list(USED),
                         help="annotations that may help; keypoints do not unless named, as they are what an evaluated model is to find")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another sample")
@@ -32,10 +36,13 @@ def _run(config: Namespace) -> int:
     from deocc_aug.commands.fill import Work, fill
     from deocc_aug.data.cache import Settings
     from deocc_aug.data.coco import read_coco
+    from deocc_aug.processes import in_processes
+    from deocc_aug.ray_engine import in_ray
 
     settings = Settings(config.preset, config.seed, config.options, config.dtype)
     work = Work(config.images, config.out, settings, config.device, tuple(config.use))
-    index = fill(work, read_coco(config.ann), config.out / f"{config.ann.stem}.json", config.workers)
+    engine = partial(in_ray, gpus=config.gpus) if config.engine == "ray" else in_processes
+    index = fill(work, read_coco(config.ann), config.out / f"{config.ann.stem}.json", config.workers, engine)
     print(index)
     return 0
 
