@@ -42,9 +42,10 @@ class TimedTrainLoop(IterBasedTrainLoop):
     def run(self) -> nn.Module:
         """Trains."""
         self._start = time.monotonic() - (self.runner.message_hub.get_info(SPENT) or 0.0)
+        begun = self._iter
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
-        while self._iter < self._max_iters and self.progress < 1:
+        while self._iter < self._max_iters and (self._iter > begun or self.progress < 1):
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
         self.runner.call_hook("after_train_epoch")
@@ -52,7 +53,7 @@ class TimedTrainLoop(IterBasedTrainLoop):
         return self.runner.model
 
     def run_iter(self, data_batch: Any) -> None:
-        """One step; the step during which time runs out is the last, so that it is saved."""
+        """One step; the first that begins when time is over is the last, and is saved."""
         if self.progress >= 1:
             self._max_iters = self._iter + 1
         self.runner.message_hub.update_info(SPENT, time.monotonic() - self._start)
@@ -66,7 +67,7 @@ class PacedLearningRate(Hook):
     For a `TimedTrainLoop`: it goes by that one's progress.
     """
 
-    def __init__(self, lr: float, warm_up: int = 200, flat: float = 0.4, last: float = 0.01) -> None:
+    def __init__(self, lr: float, warm_up: int = 50, flat: float = 0.4, last: float = 0.01) -> None:
         self.lr, self.warm_up, self.flat, self.last = lr, warm_up, flat, last
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +159,12 @@ def table(question: Question, weights: Sequence[str]) -> list[dict[str, object]]
     for photos in (OCCLUDED, CLEAN):
         work = Work(question.ann(photos).parent / IMAGES, question.out / "cache", question.settings, None, question.use)
         fill(work, read_coco(question.ann(photos)), question.out / f"{photos}.json", question.workers)
-    for name, given in models.items():
-        for photos in (OCCLUDED, CLEAN):
-            for view in (PHOTO, COMPLETED):
-                found[name, photos, view] = tested(question, given, photos, view)
-            found[name, photos, FUSED] = fused(question, given, photos)
+    with redirect_stdout(StringIO()):  # COCO's evaluation prints
+        for name, given in models.items():
+            for photos in (OCCLUDED, CLEAN):
+                for view in (PHOTO, COMPLETED):
+                    found[name, photos, view] = tested(question, given, photos, view)
+                found[name, photos, FUSED] = fused(question, given, photos)
     return list(rows_of(found))
 
 

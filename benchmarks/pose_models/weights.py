@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,9 +79,7 @@ def pose_model(given: str | Path, device: str = "cpu") -> nn.Module:
     from deocc_aug.integrations.mmpose import mmpose  # it lets mmpose import beside mmcv-lite
 
     folder = resolve(given)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Can not load dataset_meta")  # what it uses then is COCO's, which is right
-        model = mmpose.apis.init_model(Config.fromfile(str(folder / CONFIG)), device="cpu")
+    model = mmpose.apis.init_model(Config.fromfile(str(folder / CONFIG)), device="cpu")
     model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor
                            for name, tensor in load_file(folder / TENSORS).items()})
     return model.to(device)
@@ -102,6 +99,7 @@ def write_weights(folder: Path, name: str, state: Mapping[str, Tensor], cfg: Con
     output_folder(folder)
     config = {key: cfg.to_dict()[key] for key in KEPT}
     config["model"].pop("train_cfg", None)
+    config["train_dataloader"] = {"dataset": {"type": config["test_dataloader"]["dataset"]["type"]}}  # init_model reads the skeleton there
     write_json(folder / CONFIG, {"custom_imports": {"imports": ["deocc_aug.integrations.mmpose"], "allow_failed_imports": False}, **config})
     write_bytes(folder / TENSORS, save({key: (tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor).contiguous()
                                         for key, tensor in state.items()}))
