@@ -20,9 +20,9 @@ class Mesh:
 
     Attributes:
         joints: (22, 3), SMPL-X's first, pelvis to wrists (SMPL's have the same names and order).
-        vertices: (V, 3) and `faces` (F, 3), of the body model that the regressors must be of for PVE.
-        hidden: (22,) bool, the joints that something is in front of; `outside` (22,) bool, those beyond the picture's border, which count
-            as neither visible nor hidden.
+        vertices: (V, 3) and `faces` (F, 3), of the body model that the regressors must be of for PVE; none where nobody has them.
+        hidden: (22,) bool, the joints that something is in front of; `outside` (22,) bool, those beyond the picture's border, or of which
+            nobody says: they count as neither visible nor hidden.
         camera: what sees them so, in the picture's pixels.
     """
 
@@ -46,7 +46,7 @@ class Case:
         box_xyxy: (4,) px, the true box: what estimators crop by in every arm, and what errors are measured in.
         joints: (17, 3) px and 1 where the joint is labelled, 0 where it is not.
         hidden: (17,) bool, the labelled joints that something is in front of.
-        hidden_share: of the silhouette, in [0, 1].
+        hidden_share: of the silhouette, in [0, 1]; None where nobody knows, and the case is then in no occlusion rate's figures.
         clean: (H, W, 3) uint8, the same picture with nothing in front; None where nobody has it.
         amodal, occluder: (H, W) bool, the whole silhouette and what is in front; None where nobody knows.
         area: of the person in pixels, as OKS wants it; None for the silhouette's.
@@ -60,7 +60,7 @@ class Case:
     box_xyxy: Box
     joints: Joints
     hidden: Bool[np.ndarray, "17"]
-    hidden_share: float
+    hidden_share: float | None
     clean: Image | None = None
     amodal: Mask | None = None
     occluder: Mask | None = None

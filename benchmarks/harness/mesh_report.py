@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from deocc_aug.benchmarks.harness import gallery, plots
-from deocc_aug.benchmarks.harness.arms import DEOCC, OCCLUDED, ORACLE, Arm, view_of
+from deocc_aug.benchmarks.harness.arms import OCCLUDED, ORACLE, Arm, view_of
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import Row
 from deocc_aug.benchmarks.harness.mesh_figures import Sample, arm_rows, bin_rows, case_rows, pair_rows, sample_of
 from deocc_aug.benchmarks.harness.mesh_task import Meshes, Regressor, body_of
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.records import Record
-from deocc_aug.benchmarks.harness.report import calibration_rows, finish, problems, shown_arm
+from deocc_aug.benchmarks.harness.report import calibration_rows, finish, judged, problems, shown_arm, spoken_of
 from deocc_aug.benchmarks.harness.run import Done, Machine
 from deocc_aug.benchmarks.statistics import plain
 from deocc_aug.canvas import place, resample, widened
@@ -66,25 +66,15 @@ def write(done: Done, machine: Machine, each: int) -> Path:
 
 
 def verdict(regressor: str, rows: Sequence[Row]) -> str:
-    """One sentence a regressor, on the first de-occluding arm, else any but `occluded` and `oracle`."""
-    arms = [row for row in rows if row["arm"] not in (OCCLUDED, ORACLE)]
-    if not arms:
-        return f"{regressor}: nothing is compared; name an arm beside {OCCLUDED} and {ORACLE}."
-    row = next((row for row in arms if row["arm"].startswith(f"{DEOCC}:")), arms[0])
-    gain, harm = row["hidden gain"], row["harm"]
-    size = f"hidden-joint MPJPE {-gain.value:+.1f} mm [{-gain.high:+.1f}, {-gain.low:+.1f}]"
-    if np.isnan(gain.value):
-        word, size = "changes nothing that can be told: no joint is hidden", ""
-    elif np.isnan(gain.low):
-        word = "was tried on one person, of whom nothing follows:"
-    elif gain.low > 0:
-        word = "helps:"
-    else:
-        word = "makes it worse:" if gain.high < 0 else "makes no difference that chance does not explain:"
-    back = row["closed"]
-    closed = "" if back is None or np.isnan(back.value) else f", {back.value:.0%} of the gap to the clean picture is closed"
-    found = f"{word} {size}".rstrip()
-    return f"{row['arm']} {found}{closed}; {harm.value:.1%} of {row['cases']} cases of {row['people']} people are harmed ({regressor})."
+    """A sentence an arm that is spoken of (`spoken_of`); on all joints where nobody's hidden ones are known."""
+    said = []
+    for row in spoken_of(rows):
+        part = "all-joint" if np.isnan(row["hidden gain"].value) else "hidden-joint"
+        gain, back = row["gain, all joints"] if part == "all-joint" else row["hidden gain"], row["closed"]
+        words = judged(gain, f"{part} MPJPE {-gain.value:+.1f} mm [{-gain.high:+.1f}, {-gain.low:+.1f}]")
+        closed = "" if back is None or np.isnan(back.value) else f", {back.value:.0%} of the gap to the clean picture is closed"
+        said.append(f"{row['arm']} {words}{closed}; {row['harm'].value:.1%} of {row['cases']} cases of {row['people']} people are harmed.")
+    return f"{regressor}: {' '.join(said) or f'nothing is compared; name an arm beside {OCCLUDED} and {ORACLE}.'}"
 
 
 def troubles_of(records: Sequence[Record], arms: Sequence[str], regressors: Sequence[str]) -> list[Row]:
@@ -125,7 +115,8 @@ def _gallery(done: Done, name: str, samples: Mapping[str, Sample], each: int) ->
     for kind, k in gallery.extremes(before - after, each):
         case = done.data.case(numbers[sample.cases[k]])
         if isinstance(case, Case):
-            words = f"{sample.shares[k]:.0%} hidden, MPJPE {before[k]:.0f} -> {after[k]:.0f} mm"
+            share = "" if np.isnan(sample.shares[k]) else f"{sample.shares[k]:.0%} hidden, "
+            words = f"{share}MPJPE {before[k]:.0f} -> {after[k]:.0f} mm"
             device = "cpu" if done.module.device.type == "cpu" else str(done.module.device)
             out.append(gallery.jpeg(strip(case, shown, regressor, device), f"{kind}: {case.name}, {words}"))
     return out
@@ -144,10 +135,10 @@ def strip(case: Case, arm: Arm, regressor: Regressor, device: str = "cpu") -> Im
 
 
 def _tile(image: Image, body: MeshPrediction, case: Case, to_tile: np.ndarray) -> Image:
-    """The body on the tile's own pixels, so that it is drawn as finely as the tile is; a body of another model as its joints alone."""
+    """The body on the tile's own pixels, so that it is drawn as finely as the tile is; none where its faces are not known."""
     assert case.mesh is not None
     tile = np.ascontiguousarray(resample(image, to_tile, (gallery.HEIGHT, gallery.WIDTH)))
-    if body.vertices.shape != case.mesh.vertices.shape:
+    if body.vertices.shape != case.mesh.vertices.shape or not len(case.mesh.faces):
         return tile
     scale = to_tile[0, 0]
     camera = Camera(body.camera.focal_px * scale, body.camera.centre_px * scale + to_tile[:, 2])

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from deocc_aug.benchmarks.harness import gallery, plots
-from deocc_aug.benchmarks.harness.arms import DEOCC, FUSED, OCCLUDED, ORACLE
+from deocc_aug.benchmarks.harness.arms import OCCLUDED, ORACLE
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import Row, Sample, arm_rows, bin_rows, own_rows, people_rows, sample_of
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.pose2d import found_of
 from deocc_aug.benchmarks.harness.records import Record
-from deocc_aug.benchmarks.harness.report import calibration_rows, finish, problems, shown_arm
+from deocc_aug.benchmarks.harness.report import calibration_rows, finish, judged, problems, shown_arm, spoken_of
 from deocc_aug.benchmarks.harness.run import Done, Machine
 from deocc_aug.benchmarks.statistics import plain
 
@@ -57,26 +57,14 @@ def write(done: Done, machine: Machine, each: int) -> Path:
 
 
 def verdict(estimator: str, rows: Sequence[Row]) -> str:
-    """One sentence an estimator, on the first fused arm, else the first de-occluding one, else any but `occluded` and `oracle`."""
-    arms = [row for row in rows if row["arm"] not in (OCCLUDED, ORACLE)]
-    if not arms:
-        return f"{estimator}: nothing is compared; name an arm beside {OCCLUDED} and {ORACLE}."
-    row = next((row for kind in (FUSED, DEOCC) for row in arms if row["arm"].startswith(f"{kind}:")), arms[0])
-    gain, harm = row["hidden gain"], row["harm"]
-    size = f"hidden-joint PCK@0.1 {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
-    if np.isnan(gain.value):
-        word, size = "changes nothing that can be told: no joint is hidden", ""
-    elif np.isnan(gain.low):
-        word = "was tried on one person, of whom nothing follows:"
-    elif gain.low > 0:
-        word = "helps:"
-    else:
-        word = "makes it worse:" if gain.high < 0 else "makes no difference that chance does not explain:"
-    back = row["closed"]
-    closed = "" if back is None or np.isnan(back.value) else f", {back.value:.0%} of what was lost is won back"
-    found = f"{word} {size}".rstrip()
-    return (f"{row['arm']} {found}{closed}; {harm.value:.1%} of {row['cases']} cases of {row['people']} people are harmed "
-            f"({estimator}).")
+    """A sentence an arm that is spoken of (`spoken_of`)."""
+    said = []
+    for row in spoken_of(rows):
+        gain, back = row["hidden gain"], row["closed"]
+        words = judged(gain, f"hidden-joint PCK@0.1 {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]")
+        closed = "" if back is None or np.isnan(back.value) else f", {back.value:.0%} of what was lost is won back"
+        said.append(f"{row['arm']} {words}{closed}; {row['harm'].value:.1%} of {row['cases']} cases of {row['people']} people are harmed.")
+    return f"{estimator}: {' '.join(said) or f'nothing is compared; name an arm beside {OCCLUDED} and {ORACLE}.'}"
 
 
 def case_rows(sample: Sample, records: Sequence[Record]) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deocc_aug.benchmarks.harness import plots
-from deocc_aug.benchmarks.harness.arms import DEOCC, FUSED, Arm
+from deocc_aug.benchmarks.harness.arms import DEOCC, FUSED, OCCLUDED, ORACLE, Arm
 from deocc_aug.benchmarks.harness.figures import Row
 from deocc_aug.benchmarks.harness.page import Section, page
 from deocc_aug.benchmarks.harness.records import Record
@@ -20,7 +20,7 @@ from deocc_aug.data.atomic import write_bytes, write_json
 FORMAT = 1
 NAMED = 30  # people whose problem the page names; metrics.json names all
 METRICS, REPORT = "metrics.json", "report.html"
-SETTINGS = ("task", "data", "arms", "estimators", "regressors", "versions", "hardware")
+SETTINGS = ("task", "data", "arms", "estimators", "regressors", "weights", "versions", "hardware")
 
 
 def finish(done: Done, machine: Machine, title: str, verdicts: Sequence[str], sections: Sequence[Section], troubles: Sequence[Row],
@@ -66,8 +66,28 @@ def calibration_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row
 
 
 def shown_arm(arms: Sequence[Arm]) -> Arm | None:
-    """The arm that verdict and pictures are about: the first fused one, else the first de-occluding one."""
+    """The arm that pictures are about: the first fused one, else the first de-occluding one."""
     return next((arm for kind in (FUSED, DEOCC) for arm in arms if arm.kind == kind), None)
+
+
+def spoken_of(rows: Sequence[Row]) -> list[Row]:
+    """The arms that a verdict is about, whatever they gave: the first `deocc` one that was named and the first `fused` one; where there is
+    neither, the first beside `occluded` and `oracle`.
+    """
+    arms = [row for row in rows if row["arm"] not in (OCCLUDED, ORACLE)]
+    first = (next((row for row in arms if row["arm"].startswith(f"{kind}:")), None) for kind in (DEOCC, FUSED))
+    return [row for row in first if row is not None] or arms[:1]
+
+
+def judged(gain: Estimate, size: str) -> str:
+    """A gain in words that say no more than its interval, and its `size`."""
+    if np.isnan(gain.value):
+        return "changes nothing that can be told: no joint is hidden"
+    if np.isnan(gain.low):
+        return f"was tried on one person, of whom nothing follows: {size}"
+    if gain.low > 0:
+        return f"helps: {size}"
+    return f"{'makes it worse' if gain.high < 0 else 'makes no difference that chance does not explain'}: {size}"
 
 
 def estimate_from(said: Mapping[str, Any] | None) -> Estimate | None:

@@ -140,6 +140,21 @@ def test_the_verdict_says_no_more_than_the_interval(gain: Estimate, words: str) 
     assert f"deocc:x {words}" in said and "2.0% of 9 cases" in said
 
 
+def test_the_verdict_names_the_first_arm_of_either_kind_whatever_they_gave() -> None:
+    from deocc_aug.benchmarks.harness.pose_report import verdict
+
+    def row(arm: str, gain: float) -> dict[str, Any]:
+        return {"arm": arm, "hidden gain": Estimate(gain, gain - 0.01, gain + 0.01, 9), "closed": None, "harm": Estimate(0.02, 0, 0.1, 9),
+                "cases": 9, "people": 9}
+
+    said = verdict("e", [{"arm": "occluded"}, row("grey", 0.9), row("deocc:a", -0.1), row("deocc:b", 0.5), row("fused:a", 0.2),
+                         row("fused:b", 0.7), row("oracle", 1.0)])
+    assert said.startswith("e: deocc:a makes it worse:") and " fused:a helps: hidden-joint PCK@0.1 +0.200" in said
+    assert not any(arm in said for arm in ("grey", "deocc:b", "fused:b", "oracle"))
+    assert verdict("e", [{"arm": "occluded"}, row("telea", 0.1)]).startswith("e: telea helps:")
+    assert "nothing is compared" in verdict("e", [{"arm": "occluded"}, {"arm": "oracle"}])
+
+
 def test_the_gallery_shows_nobody_twice_and_the_extremes() -> None:
     gains = np.array([0.3, -0.2, 0.0, 0.1, 0.9, -0.7])
     shown = extremes(gains, 2)
