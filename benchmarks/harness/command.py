@@ -17,7 +17,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     tasks = parser.add_subcommands(dest="task")
     tasks.add_subcommand("pose2d", _pose2d(type(parser)), help="what pose estimators find in each arm's pictures")
     tasks.add_subcommand("mesh", _mesh(type(parser)), help="what mesh regressors find in each arm's pictures")
-    tasks.add_subcommand("completion", _task(type(parser)), help="how near an arm's silhouettes and pixels are to the truth")
+    tasks.add_subcommand("completion", _completion(type(parser)), help="how near an arm's silhouettes and pixels are to the truth")
     compare = type(parser)()
     compare.add_argument("first", type=str, help="metrics.json of a run")
     compare.add_argument("second", type=str, help="metrics.json of another")
@@ -55,6 +55,14 @@ def _pose2d(kind: type[ArgumentParser]) -> ArgumentParser:
     return parser
 
 
+def _completion(kind: type[ArgumentParser]) -> ArgumentParser:
+    from deocc_aug.benchmarks.harness.looks import Weights
+
+    parser = _task(kind)
+    parser.add_class_arguments(Weights, "metrics")
+    return parser
+
+
 def _mesh(kind: type[ArgumentParser]) -> ArgumentParser:
     from deocc_aug.benchmarks.harness.mesh_task import Regressor
 
@@ -85,9 +93,15 @@ def _data(given: Namespace) -> BenchData:
 def _run_completion(given: Namespace) -> int:
     from deocc_aug.benchmarks.harness import completion_report
     from deocc_aug.benchmarks.harness.completion_task import Completion
+    from deocc_aug.benchmarks.harness.looks import Looks
     from deocc_aug.benchmarks.harness.run import run
 
-    done = run(Completion, "completion", _data(given), given.arms, given.out, given.machine, {})
+    data, asked = _data(given), given.metrics.described()
+    if asked and not data.clean:
+        raise ValueError("the data set has no clean pictures: leave --metrics out")
+    looks = Looks(given.metrics) if asked else None
+    done = run(lambda arms, records, names: Completion(arms, records, names, looks), "completion", data, given.arms, given.out,
+               given.machine, {"weights": asked} if asked else {})
     if done is not None:
         print(f"look at {completion_report.write(done, given.machine, given.gallery)}")
     return 0

@@ -9,11 +9,12 @@ import torch
 from torchmetrics import MeanMetric
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from deocc_aug.benchmarks.harness.arms import OCCLUDED, View
+from deocc_aug.benchmarks.harness.arms import OCCLUDED, Arm, View
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import BINS, Resampled, Row
+from deocc_aug.benchmarks.harness.looks import SUBSET, SUBSETS, Looks, crop_around, features_of, fid, kid, text_of
 from deocc_aug.benchmarks.harness.module import HERE, BenchModule
-from deocc_aug.benchmarks.harness.records import Record
+from deocc_aug.benchmarks.harness.records import Record, Records
 from deocc_aug.benchmarks.statistics import iou
 from deocc_aug.canvas import widened
 from deocc_aug.types import Image, Mask
@@ -21,33 +22,69 @@ from deocc_aug.types import Image, Mask
 MASKS = ("amodal IoU", "hidden IoU")
 PIXELS = ("hidden L1", "hidden PSNR", "hidden SSIM")
 FIGURES = (*MASKS, *PIXELS)
+LPIPS = "hidden LPIPS"
 ROOM = 0.1  # longer sides around the person in which SSIM's windows may reach
 CEILING = 100.0  # dB: PSNR of pixels that are right to the bit
 
 
 class Completion(BenchModule):
-    """Compares every arm's picture, and the silhouette where it gives one, with the truth."""
+    """Compares every arm's picture, and the silhouette where it gives one, with the truth.
+
+    Args:
+        looks: the nets of LPIPS, FID and KID, where they are asked for.
+    """
 
     task = "completion"
+
+    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str], looks: Looks | None = None) -> None:
+        super().__init__(arms, records, names)
+        self.looks = looks
+        self.sets: list[Row] = []
 
     def objection(self, case: Case) -> str:
         return "" if case.amodal is not None and case.occluder is not None else "the whole silhouette, or what is in front, is not known"
 
     def measured(self, case: Case, views: Mapping[str, View], before: Record | None) -> dict[str, dict[str, Any]]:
         with self.timed("measuring"):
-            return {arm: {"measured": measure(case, view)} for arm, view in views.items()}
+            found: dict[str, dict[str, Any]] = {arm: {"measured": measure(case, view)} for arm, view in views.items()}
+        if self.looks is not None:
+            with self.timed("looking"):
+                self._look(self.looks, case, views, found)
+        return found
+
+    def _look(self, looks: Looks, case: Case, views: Mapping[str, View], found: Mapping[str, dict[str, Any]]) -> None:
+        """Adds LPIPS and Inception's features of each arm's crop, and under `occluded`, which every record has, those of the clean one."""
+        assert case.amodal is not None and case.occluder is not None
+        hidden = case.amodal & case.occluder
+        if case.clean is None or not hidden.any():
+            return
+        clean, features = crop_around(case.clean, hidden), dict[int, str]()  # by picture: arms may share one
+
+        def features_in(image: Image) -> str:
+            if id(image) not in features:
+                features[id(image)] = text_of(looks.features(crop_around(image, hidden)))
+            return features[id(image)]
+
+        for arm, view in views.items():
+            if looks.lpips is not None:
+                found[arm]["measured"][LPIPS] = looks.distance(crop_around(view.image, hidden), clean)
+            if looks.inception is not None:
+                found[arm]["features"] = features_in(view.image)
+                if arm == OCCLUDED:
+                    found[arm]["clean features"] = features_in(case.clean)
 
     def logged(self, records: Sequence[Record]) -> dict[str, float]:
-        """The mean of each figure over the cases that have it, by arm."""
+        """The mean of each figure over the cases that have it, by arm; FID and KID."""
         out = {}
         for arm in (arm.name for arm in self.arms):
-            for name in FIGURES:
+            for name in figures_of(records):
                 values = [value for value in values_of(records, arm, name) if not np.isnan(value)]
                 if values:
                     metric = MeanMetric(**HERE).set_dtype(torch.double)
                     metric.update(torch.tensor(values, dtype=torch.double))
                     out[f"{arm}/{name}"] = float(metric.compute())
-        return out
+        self.sets = set_rows(records, [arm.name for arm in self.arms])
+        return out | {f"{row['arm']}/{name}": row[name] for row in self.sets for name in ("FID", "KID")}
 
 
 def measure(case: Case, view: View) -> dict[str, float]:
@@ -84,23 +121,48 @@ def values_of(records: Sequence[Record], arm: str, name: str) -> np.ndarray:
     return np.array([record["arms"][arm]["measured"].get(name, np.nan) for record in records], np.float64)
 
 
+def figures_of(records: Sequence[Record]) -> tuple[str, ...]:
+    """What is told of every case: LPIPS too where it was asked for."""
+    return (*FIGURES, *((LPIPS,) if any(LPIPS in record["arms"][OCCLUDED]["measured"] for record in records) else ()))
+
+
+def set_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:
+    """A row an arm: FID and KID of all its crops and the clean ones; none where Inception was not asked for."""
+    some = [record for record in records if "clean features" in record["arms"][OCCLUDED]]
+    if not some:
+        return []
+    clean = features_of([record["arms"][OCCLUDED]["clean features"] for record in some])
+    rows: list[Row] = []
+    for arm in arms:
+        found = features_of([record["arms"][arm]["features"] for record in some])
+        value, spread = kid(found, clean)
+        many = len(some) > SUBSET
+        rows.append({"arm": arm, "FID": fid(found, clean), "KID": value, "KID, std over subsets": spread if many else None,
+                     "crops": len(some), "KID's subsets": SUBSETS if many else 1, "of crops": min(len(some), SUBSET)})
+    return rows
+
+
 def arm_rows(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:
-    """A row an arm: each figure's mean over cases, and the picture's PSNR minus `occluded`'s, with intervals over people."""
+    """A row an arm: each figure's mean over cases, and how much nearer than `occluded` the picture is, with intervals over people."""
+    figures = figures_of(records)
     columns: dict[str, np.ndarray] = {}
     for arm in arms:
-        for name in FIGURES:
+        for name in figures:
             values = values_of(records, arm, name)
             columns |= {f"{arm} {name}": np.nan_to_num(values), f"{arm} n {name}": (~np.isnan(values)).astype(float)}
     of = Resampled([record["person"] for record in records], columns)
     rows = []
     for arm in arms:
         row: Row = {"arm": arm, "cases": of.cases, "people": of.people}
-        for name in FIGURES:
+        for name in figures:
             known = columns[f"{arm} n {name}"].any()
             row[name] = of(lambda total, n: total / n, f"{arm} {name}", f"{arm} n {name}") if known else None
         gained = arm != OCCLUDED and columns[f"{arm} n hidden PSNR"].any()
         row["PSNR gain"] = of(lambda a, b, n: (a - b) / n, f"{arm} hidden PSNR", f"{OCCLUDED} hidden PSNR", f"{arm} n hidden PSNR") if (
             gained) else None
+        if LPIPS in figures:
+            row["LPIPS gain"] = of(lambda a, b, n: (b - a) / n, f"{arm} {LPIPS}", f"{OCCLUDED} {LPIPS}", f"{arm} n {LPIPS}") if (
+                arm != OCCLUDED) else None
         rows.append(row)
     return rows
 

@@ -155,8 +155,14 @@ def pair_rows(samples: Mapping[str, Sample]) -> list[Row]:
 
 
 def case_rows(sample: Sample) -> list[Row]:
-    """Each case's errors, mm."""
+    """Each case's errors, mm; NaN where there is nothing to be off."""
+    joints = sample.joints["all"], np.where(sample.joints["hidden"] > 0, sample.joints["hidden"], np.nan)
+
+    def errors_of(arm: str, k: int) -> dict[str, float]:
+        errors, (every, hidden) = sample.errors[arm], joints
+        return {"MPJPE": float(errors["all MPJPE"][k] / every[k]), "PA-MPJPE": float(errors["all PA-MPJPE"][k] / every[k]),
+                "PVE": float(errors["PVE"][k]), "hidden MPJPE": float(errors["hidden MPJPE"][k] / hidden[k])}
+
     return [{"case": record["case"], "person": record["person"], "hidden share": float(sample.shares[k]),
-             **{arm: {"MPJPE": float(sample.mpjpe(arm)[k]), "PA-MPJPE": float(errors["all PA-MPJPE"][k] / sample.joints["all"][k]),
-                      "PVE": float(errors["PVE"][k])} for arm, errors in sample.errors.items()}}
+             "hidden joints": int(sample.joints["hidden"][k]), **{arm: errors_of(arm, k) for arm in sample.errors}}
             for k, record in enumerate(sample.records)]

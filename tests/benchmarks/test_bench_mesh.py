@@ -72,6 +72,9 @@ def test_figures_are_the_metrics_and_regressors_stand_side_by_side(folders: tupl
     assert len(pairs) == 6 and pairs["guess", "occluded"]["MPJPE gain"] is None
     apart = guess["occluded"]["all MPJPE"]["value"] - pairs["compact", deocc]["MPJPE"]["value"]
     assert pairs["compact", deocc]["MPJPE gain"]["value"] == pytest.approx(apart)
+    from deocc_aug.benchmarks.harness.compare import compared
+
+    assert "0.000 (0.000 to 0.000)" in compared(out / "metrics.json", out / "metrics.json").split("second minus first")[-1]
     page = (out / "report.html").read_text()
     assert all(word in page for word in ("guess", "Regressors side by side", "image/jpeg", "hidden PA-MPJPE", *found["verdict"][:1]))
 
