@@ -19,7 +19,7 @@ from deocc_aug.occluders.cutouts import Cutout, even_numbered, read_cutouts
 from deocc_aug.occluders.lens import Lens
 from deocc_aug.occluders.objects import none_left_out
 from deocc_aug.occluders.paste import HIGHEST_RATE, draw_rate, occlude
-from deocc_aug.types import Image
+from deocc_aug.types import Image, Joints, Mask
 
 NUMBERED = ("all", "even", "odd")
 SIDE = 300  # pixels: cut-outs are kept this large
@@ -97,17 +97,20 @@ class PastedCoco(BenchData):
         if not annotation.get("segmentation"):
             raise ValueError(f"annotation {annotation['id']} has no segmentation: things are pasted by the person's outline")
         amodal = mask_of(annotation["segmentation"], size, "segmentation")
+        joints = person_of(with_hints(annotation, ("keypoints",)), size).joints
+        rng = np.random.default_rng([seed, record.id, int(annotation["id"])])
+        return self.covered(name, person, photo, amodal, no_joints() if joints is None else joints, rng)
+
+    def covered(self, name: str, person: str, photo: Image, amodal: Mask, joints: Joints, rng: np.random.Generator) -> Case:
+        """The person with a thing in front.  Raises ValueError where there is too little of them to hide, or nothing left to see."""
         whole = box_of(amodal)
         if whole is None or amodal.sum() < LEAST:
-            raise ValueError(f"annotation {annotation['id']} outlines {int(amodal.sum())} pixels: fewer than {LEAST} are no person to hide")
-        joints = person_of(with_hints(annotation, ("keypoints",)), size).joints
-        joints = no_joints() if joints is None else joints
-        rng = np.random.default_rng([seed, record.id, int(annotation["id"])])
+            raise ValueError(f"{person} is outlined by {int(amodal.sum())} pixels: fewer than {LEAST} are no person to hide")
         rate = draw_rate(rng) if self.rate is None else self.rate
         pasted = occlude(photo, amodal, self.things, rate, rng, Lens())
         told = told_of(amodal, pasted.occluder, self.told, self.box)
         if told is None:
-            raise ValueError(f"annotation {annotation['id']}: nothing is seen of the person any more")
+            raise ValueError(f"{person}: nothing is seen of the person any more")
         return Case(name, person, pasted.image, told, whole, joints, behind(joints, pasted.occluder), pasted.hidden_share, pasted.clean,
                     amodal, pasted.occluder)
 
