@@ -16,8 +16,8 @@ from deocc_aug.describe.closed import prompt_tokenizer
 from deocc_aug.describe.questions import DEFAULT, prompt_of
 from deocc_aug.occluders.matching import relit
 from deocc_aug.patches import SHRINK, heatmaps, shrink, to_patches
-from deocc_aug.training.clothes import Dressed, read_dressed_ccp, read_dressed_scenes, redyed
-from deocc_aug.training.hide import annotator_noise, random_frame, random_occluder, to_world
+from deocc_aug.training.clothes import REGIONS, Dressed, read_dressed_ccp, read_dressed_scenes, redyed
+from deocc_aug.training.hide import World, annotator_noise, random_frame, random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
 from deocc_aug.training.stream import Make, Sources, StreamData
 from deocc_aug.types import Mask
@@ -25,6 +25,7 @@ from deocc_aug.types import Mask
 SIDE = 192  # a body's longer side in the world, pixels
 CROP = 200  # the same, at most, in the photos held in memory
 DYED = 0.35  # how often a garment whose colour is told is dyed
+GARMENT = 0.3  # how often something hides the whole of a garment whose colour is told
 LOST = 0.15  # how often an answer is left out of a prompt, and a prompt altogether
 
 
@@ -56,6 +57,8 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
         outside[:] = True
         outside[y0:y1, x0:x1] = False
     occluder = random_occluder(stand_in, shapes, rng, 0.1, 0.85)
+    if tokenizer is not None and rng.random() < GARMENT:
+        occluder |= before_garment(example, world, rng)
     if masked and rng.random() < 0.15:
         occluder = annotator_noise(occluder & world.mask, rng, np.ones_like(occluder))
     guess = box + rng.normal(0, rng.choice([0.01, 0.04]), 4) * (box[2:] - box[:2]).max()
@@ -94,6 +97,22 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
     made = {"picture": picture, "hole": hole, "condition": condition, "target": to_patches(truth, patch),
             "weight": to_patches(np.repeat(weight[None], 3, 0), patch)}
     return made if tokenizer is None else made | {"words": tokens_of(tokenizer, [prompted(looks, rng)])[0].numpy()}
+
+
+def before_garment(example: Example, world: World, rng: np.random.Generator) -> Mask:
+    """A thing that hides a garment wholly, its hull and a little more; nothing before somebody whose garments are not known."""
+    out = np.zeros(world.mask.shape, np.uint8)
+    if not isinstance(example, Dressed) or example.regions is None:
+        return out > 0
+    garments = [region for region in ("upper", "lower") if (example.regions == REGIONS.index(region)).any()]
+    if garments:
+        mask = (example.regions == REGIONS.index(garments[rng.integers(len(garments))])).astype(np.uint8)
+        moved = cv2.warpAffine(mask, world.to_world, out.shape[::-1], flags=cv2.INTER_NEAREST)
+        ys, xs = np.nonzero(moved)
+        if len(ys) > 2:
+            cv2.fillConvexPoly(out, cv2.convexHull(np.stack([xs, ys], 1).astype(np.int32)), 1)
+            out = cv2.dilate(out, np.ones((5, 5), np.uint8))
+    return np.asarray(out > 0)
 
 
 def prompted(looks: Mapping[str, str] | None, rng: np.random.Generator) -> str:

@@ -26,6 +26,11 @@ def clean_scheduler() -> DDIMScheduler:
                          clip_sample=True, rescale_betas_zero_snr=True)
 
 
+def adamw(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:
+    """The optimizer of all parts; a group of parameters may say in `times` how much faster than the others it learns."""
+    return torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+
+
 class PartModule(pl.LightningModule):
     """A learned part in training; a subclass says what the loss is and how the part is written.
 
@@ -43,7 +48,7 @@ class PartModule(pl.LightningModule):
         self.learning_rate, self.warm_up, self.final = learning_rate, warm_up, final
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        return adamw(self.parameters(), self.learning_rate)
 
     def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: float | None = None,
                                     gradient_clip_algorithm: str | None = None) -> None:
@@ -69,7 +74,7 @@ class PartModule(pl.LightningModule):
         cosine = self.final + (1 - self.final) * (1 + math.cos(math.pi * self.progress())) / 2
         rate = self.learning_rate * min(1.0, (self.trainer.global_step + 1) / self.warm_up) * cosine
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
-            group["lr"] = rate
+            group["lr"] = rate * group.get("times", 1.0)
         self.log("learning_rate", rate, prog_bar=True)
 
 

@@ -1,6 +1,7 @@
 """Stage 2 in latents, in training: UNet and text encoder together, the autoencoder as it is."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from deocc_aug.appearance.text import small_text_encoder
 from deocc_aug.describe.closed import prompt_tokenizer
 from deocc_aug.patches import SHRINK
 from deocc_aug.training.autoencoder_module import unit
-from deocc_aug.training.diffusion import DiffusionModule
+from deocc_aug.training.diffusion import DiffusionModule, adamw
+from deocc_aug.training.reading import teach
 
 FIRST = 64  # pictures that say how patches and latents go together
 
@@ -26,16 +28,18 @@ class LatentAppearanceModule(DiffusionModule):
 
     Args:
         autoencoder: folder of the trained one; it stays as it is.
-        start: folder of a UNet on pixel patches, with the same channels, to begin from; None begins from nothing.
+        start: folder of a UNet to begin from, on pixel patches with the same channels or on these latents; None begins from nothing.
         channels: of the UNet's levels; words are heard at the lowest.
         layers: residual blocks a level.
         patch: pixels a side of the condition's patches.
         width, text_layers: of the text encoder.
+        words_rate: of the text encoder and of the attention to it, times `learning_rate`: what they can win is small beside the rest.
+        lessons: steps in which the text encoder learns, before the first step, to tell what prompts say (`deocc_aug.training.reading`).
     """
 
     def __init__(self, autoencoder: str, start: str | None = None, channels: tuple[int, ...] = (96, 144, 176), layers: int = 1,
                  patch: int = 4, width: int = 128, text_layers: int = 2, learning_rate: float = 5e-4, warm_up: int = 200,
-                 final: float = 0.02, pure_noise: float = 0.3) -> None:
+                 final: float = 0.02, pure_noise: float = 0.3, words_rate: float = 5.0, lessons: int = 600) -> None:
         if not (Path(autoencoder) / "config.json").is_file():
             raise ValueError(f"autoencoder is {autoencoder!r}, which holds no config.json: pass the folder of a trained one "
                              "(`deocc-aug train autoencoder`)")
@@ -44,14 +48,27 @@ class LatentAppearanceModule(DiffusionModule):
         unet = listening_unet(latents + condition_channels(patch), latents, channels, layers, width)
         super().__init__(unet, learning_rate, warm_up, final, pure_noise)
         self.scheduler.register_to_config(clip_sample=False)
-        self.start = start
+        self.start, self.words_rate, self.lessons = start, words_rate, lessons
         self.tokenizer = prompt_tokenizer()
         self.text_encoder = small_text_encoder(self.tokenizer, width, text_layers)
         self.vae = vae.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         self.patch = patch
 
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        words = [*self.text_encoder.parameters(), *self.unet.mid_block.attentions.parameters()]
+        known = {id(parameter) for parameter in words}
+        others = [parameter for parameter in self.parameters() if parameter.requires_grad and id(parameter) not in known]
+        return adamw([{"params": others}, {"params": words, "times": self.words_rate}], self.learning_rate)
+
     def on_fit_start(self) -> None:
-        if self.start is None or self.trainer.ckpt_path is not None:
+        if self.trainer.ckpt_path is not None:
+            return
+        teach(self.text_encoder, self.tokenizer, self.lessons)
+        if self.start is None:
+            return
+        if json.loads((Path(self.start) / "config.json").read_text())["_class_name"] == type(self.unet).__name__:
+            same = UNet2DConditionModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True)
+            self.unet.load_state_dict(same.state_dict())
             return
         other = UNet2DModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True).to(self.device)
         pictures = torch.from_numpy(self.trainer.datamodule.some("picture", FIRST)).to(self.device)  # type: ignore[attr-defined]
