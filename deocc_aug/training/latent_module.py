@@ -33,8 +33,9 @@ class LatentAppearanceModule(DiffusionModule):
         layers: residual blocks a level.
         patch: pixels a side of the condition's patches.
         width, text_layers: of the text encoder.
-        words_rate: of the text encoder and of the attention to it, times `learning_rate`: what they can win is small beside the rest.
-        lessons: steps in which the text encoder learns, before the first step, to tell what prompts say (`deocc_aug.training.reading`).
+        words_rate: of what hears words, times `learning_rate`: what it can win is small beside the rest.
+        lessons: steps in which the text encoder learns, before the first step, to tell what prompts say (`deocc_aug.training.reading`);
+            then it stays as it is, or it would fall silent before the UNet hears it.
     """
 
     def __init__(self, autoencoder: str, start: str | None = None, channels: tuple[int, ...] = (96, 144, 176), layers: int = 1,
@@ -50,12 +51,12 @@ class LatentAppearanceModule(DiffusionModule):
         self.scheduler.register_to_config(clip_sample=False)
         self.start, self.words_rate, self.lessons = start, words_rate, lessons
         self.tokenizer = prompt_tokenizer()
-        self.text_encoder = small_text_encoder(self.tokenizer, width, text_layers)
+        self.text_encoder = small_text_encoder(self.tokenizer, width, text_layers).requires_grad_(False)
         self.vae = vae.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         self.patch = patch
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        words = [*self.text_encoder.parameters(), *self.unet.mid_block.attentions.parameters()]
+        words = [*self.unet.add_embedding.parameters(), *self.unet.mid_block.attentions.parameters()]
         known = {id(parameter) for parameter in words}
         others = [parameter for parameter in self.parameters() if parameter.requires_grad and id(parameter) not in known]
         return adamw([{"params": others}, {"params": words, "times": self.words_rate}], self.learning_rate)
@@ -63,12 +64,13 @@ class LatentAppearanceModule(DiffusionModule):
     def on_fit_start(self) -> None:
         if self.trainer.ckpt_path is not None:
             return
-        teach(self.text_encoder, self.tokenizer, self.lessons)
+        teach(self.text_encoder.requires_grad_(True), self.tokenizer, self.lessons)
+        self.text_encoder.requires_grad_(False)
         if self.start is None:
             return
         if json.loads((Path(self.start) / "config.json").read_text())["_class_name"] == type(self.unet).__name__:
             same = UNet2DConditionModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True)
-            self.unet.load_state_dict(same.state_dict())
+            self.unet.load_state_dict(same.state_dict(), strict=False)
             return
         other = UNet2DModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True).to(self.device)
         pictures = torch.from_numpy(self.trainer.datamodule.some("picture", FIRST)).to(self.device)  # type: ignore[attr-defined]
@@ -82,7 +84,8 @@ class LatentAppearanceModule(DiffusionModule):
             target = encode(self.vae, unit(batch["picture"]))              # (B, L, gh, gw)
         weight = batch["weight"][:, :self.patch**2].mean(1, keepdim=True)  # (B, 1, gh, gw)
         noisy, timesteps = self.noisy(target)
-        words = self.text_encoder(batch["words"]).last_hidden_state
+        with torch.no_grad():
+            words = self.text_encoder(batch["words"]).last_hidden_state
         together = torch.cat([noisy, batch["condition"]], 1).contiguous(memory_format=torch.channels_last)
         clean = self.unet(together, timesteps, encoder_hidden_states=words).sample.float()
         error = (clean - target) ** 2 * weight
@@ -102,12 +105,18 @@ class LatentAppearanceModule(DiffusionModule):
 
 
 def listening_unet(in_channels: int, out_channels: int, channels: tuple[int, ...], layers: int, width: int) -> UNet2DConditionModel:
-    """`small_unet` for a grid of latents, that hears words of `width` channels in its middle."""
+    """`small_unet` for a grid of latents, hearing words of `width` channels: everywhere beside the time, and by attention in its middle.
+
+    The first begins silent.  Attention in the middle alone was not heard: what is there hardly reaches the output.
+    """
     plain = len(channels) - 1
-    return UNet2DConditionModel(in_channels=in_channels, out_channels=out_channels, block_out_channels=channels, layers_per_block=layers,
+    unet = UNet2DConditionModel(in_channels=in_channels, out_channels=out_channels, block_out_channels=channels, layers_per_block=layers,
                                 down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
                                 up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, mid_block_type="UNetMidBlock2DCrossAttn",
-                                cross_attention_dim=width, attention_head_dim=32, norm_num_groups=16)
+                                cross_attention_dim=width, attention_head_dim=32, norm_num_groups=16, addition_embed_type="text",
+                                addition_embed_type_num_heads=8)
+    torch.nn.init.zeros_(unet.add_embedding.norm2.weight)
+    return unet
 
 
 @torch.no_grad()

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from transformers import CLIPTextModel, CLIPTokenizer
 
-from deocc_aug.appearance.text import read_prompt, small_text_encoder
+from deocc_aug.appearance.text import small_text_encoder
 from deocc_aug.describe.closed import prompt_tokenizer
 from deocc_aug.training.reading import teach, told
 
@@ -21,13 +20,5 @@ def test_the_encoder_learns_to_tell_what_a_prompt_says() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         encoder = small_text_encoder(tokenizer, 32, 1)
-        before = apart(encoder, tokenizer)
         first = teach(encoder, tokenizer, 1)
-        assert teach(encoder, tokenizer, 80) < 0.5 * first
-    assert apart(encoder, tokenizer) > 2 * before
-
-
-def apart(encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> float:
-    """How differently the padding after two prompts is encoded that differ in a colour."""
-    red, blue = (read_prompt(encoder, tokenizer, f"a person wearing a {colour} shirt")[0] for colour in ("red", "blue"))
-    return float(np.abs(red[-1] - blue[-1]).mean())
+        assert teach(encoder, tokenizer, 80) < 0.3 * first
