@@ -41,7 +41,8 @@ def told(looks: dict[str, str]) -> Float[np.ndarray, "facts"]:
 def teach(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, steps: int, seed: int = 0) -> float:
     """Trains the encoder until each of its tokens from the prompt's last word on tells what the prompt says; returns the last loss.
 
-    A linear map of the embeddings must give :func:`told` back.
+    A linear map of the embeddings must give :func:`told` back.  In the end every channel of the last tokens has mean 0 and
+    deviation 1 over prompts: what is the same in all of them would drown what differs wherever embeddings are averaged.
     """
     rng, device = np.random.default_rng(seed), next(encoder.parameters()).device
     head = nn.Linear(encoder.config.hidden_size, len(told({}))).to(device)
@@ -49,14 +50,35 @@ def teach(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, steps: int, seed: in
     loss = torch.zeros(())
     with torch.enable_grad():
         for _ in range(steps):
-            looks = [{key: str(rng.choice(QUESTIONS[key].answers)) for key in DEFAULT if rng.random() < SAID} for _ in range(BATCH)]
+            looks = invented(rng, BATCH)
             tokens = tokens_of(tokenizer, [prompt_of(one) for one in looks]).to(device)
             truth = torch.from_numpy(np.stack([told(one) for one in looks])).to(device)
             loss = lesson(encoder, head, tokens, truth, int(tokenizer.eos_token_id))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+    prompts = [prompt_of(one) for one in invented(rng, 16 * BATCH)]
+    standardise(encoder, tokens_of(tokenizer, prompts).to(device), int(tokenizer.eos_token_id))
     return float(loss.detach())
+
+
+def invented(rng: np.random.Generator, count: int) -> list[dict[str, str]]:
+    """What people might wear: answers at random, some left out."""
+    return [{key: str(rng.choice(QUESTIONS[key].answers)) for key in DEFAULT if rng.random() < SAID} for _ in range(count)]
+
+
+@torch.no_grad()
+def standardise(encoder: CLIPTextModel, tokens: Tensor, end: int) -> None:
+    """Gives each channel mean 0 and deviation 1 over the last tokens of some prompts, in the encoder's own last normalisation."""
+    last = encoder(tokens).last_hidden_state[(tokens == end).cumsum(1) > 0]        # (n, channels)
+    norm, middle, spread = last_norm(encoder), last.mean(0), last.std(0).clamp(min=1e-3)
+    norm.weight.div_(spread)
+    norm.bias.sub_(middle).div_(spread)
+
+
+def last_norm(encoder: CLIPTextModel) -> nn.LayerNorm:
+    """The normalisation that makes the embeddings; transformers 4 keeps it one level deeper than 5."""
+    return next(module for name, module in encoder.named_modules() if name.endswith("final_layer_norm"))
 
 
 def lesson(encoder: CLIPTextModel, head: nn.Linear, tokens: Tensor, truth: Float[Tensor, "b facts"], end: int) -> Tensor:
