@@ -25,7 +25,7 @@ def write_tiny_preset(folder: Path, observer: bool = False, words: bool = False)
         if words:
             WordsModule(side=32, width=32, vision_layers=1, text_layers=1).export(folder / "words")
             with TemporaryDirectory() as vae:
-                AutoencoderModule(channels=(16, 32, 32), latent_channels=4).export(Path(vae))
+                AutoencoderModule(channels=(16, 32, 32), latent_channels=4, patch=2).export(Path(vae))
                 painter = LatentAppearanceModule(vae, channels=(32, 32, 32), width=32, text_layers=1)
             painter.export(folder / "appearance")
         else:
