@@ -22,6 +22,8 @@ endif
 
 demo: install
 	$(BIN)/deocc-aug demo --out out/demo
+	rm -rf out/bench
+	$(BIN)/deocc-aug bench pose2d --config benchmarks/configs/demo.yaml --out out/bench
 
 test: install
 	$(BIN)/python -m pytest

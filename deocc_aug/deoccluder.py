@@ -25,6 +25,7 @@ from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
+from deocc_aug.together import Together
 from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Description, Image, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
 from deocc_aug.weights.hub import fetched
@@ -54,16 +55,18 @@ class Deoccluder:
         appearance: stage 2.
         observer: finds what the caller did not say about a person; None refuses people without a visible mask.
         answers: a VQA model that finds the words for the visible person; None uses none but the caller's own.
+        together: how `batch` asks the nets; None: for one person after another.
     """
 
     def __init__(self, preset: Preset, body: BodyPipeline, appearance: Painter, observer: Observer | None = None,
-                 answers: Answers | None = None) -> None:
+                 answers: Answers | None = None, together: Together | None = None) -> None:
         self.preset, self.body, self.appearance, self.observer, self.answers = preset, body, appearance, observer, answers
+        self.together = together or Together()
 
     @classmethod
     def from_pretrained(cls, preset: str | Path = "compact", *, device: str | torch.device | None = None,
                         dtype: torch.dtype | None = None, observer: Observer | None = None, offload: bool = False,
-                        local_files_only: bool = False) -> Deoccluder:
+                        local_files_only: bool = False, together: int = 1) -> Deoccluder:
         """Loads a preset: "compact" (inside the package), "sd15" (fetched from the Hub when first used) or a folder with the same layout.
 
         Args:
@@ -73,27 +76,34 @@ class Deoccluder:
             local_files_only: never ask the Hub.
             observer: asked first about what the caller did not say (see `deocc_aug.observe.protocol.Observer`); what it leaves open
                 is for the preset's own, where it has one.
+            together: people whom the nets complete at once in `batch`, for GPUs (8, say); observers of yours are then asked in threads.
+                By rounding, results are others for another number, but the same for any company, a single call's included.
 
         Raises:
-            ValueError: no such preset, or one of its files is not the one that its manifest names.
+            ValueError: no such preset, or one of its files is not the one that its manifest names; or its stage 2 paints people one by one.
             OSError: models on the Hub were not fetched, and cannot be now.
         """
         manifest = fetched(check(resolve(preset)), local_files_only)
         import torch
 
-        from deocc_aug.appearance.painter import painter_class
+        from deocc_aug.appearance.painter import one_by_one, painter_class
         from deocc_aug.body.pipeline import BodyPipeline
         from deocc_aug.describe.vqa import BlipAnswers
         from deocc_aug.observe.compact import CompactObserver, ObserverPipeline
 
+        gathered = Together(together)
+
         def loaded(kind: Any, part: str) -> Any:
             used = precision(device, dtype, part in manifest.half)
             pipeline = placed(kind.from_pretrained(manifest.part(part), dtype=used, local_files_only=True), device, offload)
-            pipeline.unet.eval().to(memory_format=torch.channels_last)
+            gathered.join(pipeline.unet.eval().to(memory_format=torch.channels_last))
             return pipeline
 
+        painter = painter_class(manifest.part("appearance"))
+        if together > 1 and one_by_one(painter):
+            raise ValueError(f"together is {together}, but stage 2 of {manifest.name} paints people one by one: leave it out")
         with no_loading_bars("diffusers"):
-            body, appearance = loaded(BodyPipeline, "body"), loaded(painter_class(manifest.part("appearance")), "appearance")
+            body, appearance = loaded(BodyPipeline, "body"), loaded(painter, "appearance")
             if OBSERVER in manifest.parts:
                 own = CompactObserver(loaded(ObserverPipeline, OBSERVER), manifest.canvas)
                 observer = own if observer is None else in_turn(observer, own)
@@ -102,7 +112,7 @@ class Deoccluder:
             with no_loading_bars("transformers"):
                 answers = BlipAnswers.from_pretrained(manifest.part(WORDS), device=device,
                                                       dtype=precision(device, dtype, WORDS in manifest.half))
-        return cls(manifest, body, appearance, observer, answers)
+        return cls(manifest, body, appearance, observer, answers, gathered)
 
     def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
         """Writes this preset's parts and a manifest into a folder that `from_pretrained` reads."""
@@ -181,16 +191,17 @@ class Deoccluder:
         """
         if len(images) != len(people):
             raise ValueError(f"batch got {len(images)} images and people for {len(people)}: pass one list of Person per image")
-        results = []
-        for i, (image, group) in enumerate(zip(images, people, strict=True)):
-            row = []
-            for j, person in enumerate(group):
-                try:
-                    row.append(self(image, person, seed, options))
-                except ValueError as error:
-                    raise ValueError(f"image {i}, person {j}: {error}") from error
-            results.append(row)
-        return results
+
+        def completed(place: tuple[int, int]) -> Deocclusion:
+            i, j = place
+            try:
+                return self(images[i], people[i][j], seed, options)
+            except ValueError as error:
+                raise ValueError(f"image {i}, person {j}: {error}") from error
+
+        places = [(i, j) for i, group in enumerate(people) for j in range(len(group))]
+        results = iter(self.together.map(completed, places))
+        return [[next(results) for _ in group] for group in people]
 
     def _paint_beyond(self, image: Image, person: Person, canvas: Canvas, body: Body, description: Description, seed: int,
                       options: Resolved) -> Patch | None:

@@ -17,26 +17,26 @@ DTYPES = ("float32", "float16", "bfloat16")
 _one_at_a_time = Lock()
 
 
-def loaded(preset: str | Path = "compact", device: str | None = None, dtype: str = "float32") -> Deoccluder:
-    """The process's one Deoccluder of this preset, device and dtype; loaded when it is asked for first.
+def loaded(preset: str | Path = "compact", device: str | None = None, dtype: str = "float32", together: int = 1) -> Deoccluder:
+    """The process's one Deoccluder of this preset, device, dtype and number of people at once; loaded when it is asked for first.
 
     Raises:
-        ValueError: an unknown preset or dtype, a device that cannot be used, or a damaged file of the preset.
+        ValueError: an unknown preset or dtype, a device or number that cannot be used, or a damaged file of the preset.
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}: pass one of {list(DTYPES)}")
     with _one_at_a_time:
-        return _load(str(resolve(preset).resolve()), device or "cpu", dtype)
+        return _load(str(resolve(preset).resolve()), device or "cpu", dtype, together)
 
 
 @cache
-def _load(folder: str, device: str, dtype: str) -> Deoccluder:
+def _load(folder: str, device: str, dtype: str, together: int) -> Deoccluder:
     import torch
 
     from deocc_aug.deoccluder import Deoccluder
 
     try:
-        return Deoccluder.from_pretrained(folder, device=device, dtype=getattr(torch, dtype))
+        return Deoccluder.from_pretrained(folder, device=device, dtype=getattr(torch, dtype), together=together)
     except (RuntimeError, AssertionError) as error:  # what torch raises for a device it does not know, or has not got
         if device == "cpu":
             raise

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DModel
+from diffusers import DDIMScheduler, DiffusionPipeline, UNet2DConditionModel, UNet2DModel
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,10 +19,10 @@ class PatchPipeline(DiffusionPipeline):
         ValueError: the UNet has other channels.
     """
 
-    unet: UNet2DModel
+    unet: UNet2DModel | UNet2DConditionModel
     scheduler: DDIMScheduler
 
-    def __init__(self, unet: UNet2DModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
+    def __init__(self, unet: UNet2DModel | UNet2DConditionModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
         super().__init__()
         state, condition = self.channels(patch)
         if (unet.config.in_channels, unet.config.out_channels) != (state + condition, state):
@@ -37,7 +37,9 @@ class PatchPipeline(DiffusionPipeline):
         raise NotImplementedError
 
     def predict(self, noisy: Float[Tensor, "b s gh gw"], condition: Float[Tensor, "b c gh gw"],
-                timestep: Tensor) -> Float[Tensor, "b s gh gw"]:
-        """The UNet's output for a noisy state."""
+                timestep: Tensor, words: Float[Tensor, "n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
+        """The UNet's output for a noisy state; `words` for one that hears them."""
         together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timestep).sample
+        if words is None:
+            return self.unet(together, timestep).sample
+        return self.unet(together, timestep, encoder_hidden_states=words.expand(len(noisy), -1, -1)).sample

@@ -101,6 +101,24 @@ def test_a_batch_gives_what_single_calls_give_in_any_order(deoccluder: Deocclude
     assert same(rows[1][0], deoccluder(other.image, other.person(), seed=1))
 
 
+def test_people_completed_together_are_the_same_in_any_company(tmp_path: Path, picture: Picture) -> None:
+    folder = write_tiny_preset(tmp_path / "both", observer=True, words=True)
+    deoccluder, alone = Deoccluder.from_pretrained(folder, together=2), Deoccluder.from_pretrained(folder)
+    other = draw(1.3)
+    boxed, blind = Person(box_xyxy=picture.person().box_xyxy), replace(picture.person(), occluder_mask=None)
+    people = [[picture.person(), boxed, blind], [other.person()]]
+    rows = deoccluder.batch([picture.image, other.image], people, seed=1)
+    turned = deoccluder.batch([other.image, picture.image], [people[1], people[0][::-1]], seed=1)
+    assert all(map(same, rows[0], turned[1][::-1])) and same(rows[1][0], turned[0][0])
+    for image, row, group in zip((picture.image, other.image), rows, people, strict=True):
+        for result, person in zip(row, group, strict=True):
+            assert same(result, deoccluder(image, person, seed=1))
+            close = np.abs(result.image.astype(int) - alone(image, person, seed=1).image)
+            assert np.percentile(close, 99) <= 1  # by rounding
+    with pytest.raises(ValueError, match="image 0, person 1"):
+        deoccluder.batch([picture.image], [[picture.person(), Person(box_xyxy=np.array([-50.0, -50.0, -10.0, -10.0]))]])
+
+
 def test_global_randomness_is_neither_used_nor_touched(deoccluder: Deoccluder, picture: Picture) -> None:
     import torch
 

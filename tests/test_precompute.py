@@ -104,6 +104,19 @@ def test_two_workers_and_two_runs_at_once_make_the_same_bytes(folder: Path, whol
     assert _files(tmp_path) == _files(whole)
 
 
+def test_people_completed_together_make_the_same_bytes_in_any_company(folder: Path, tmp_path: Path) -> None:
+    """One run does all six at once; another has half of them from a run before, and two workers."""
+    assert main(_arguments(folder, tmp_path / "one", "--together", "3")) == 0
+    content = json.loads((folder / "coco" / "people.json").read_text())
+    few = content | {"annotations": content["annotations"][::2]}
+    write_json(tmp_path / "few.json", few)
+    arguments = _arguments(folder, tmp_path / "other", "--together", "3", "--workers", "2")
+    assert main([f"{tmp_path}/few.json" if part.endswith("people.json") else part for part in arguments]) == 0
+    assert main(arguments) == 0
+    (tmp_path / "other" / "few.json").unlink()
+    assert _files(tmp_path / "other") == _files(tmp_path / "one")
+
+
 @pytest.mark.parametrize("writes", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 5, 8, 12, 13))])
 def test_a_killed_run_goes_on_where_it_stopped(folder: Path, whole: Path, tmp_path: Path, writes: int) -> None:
     """Killed just before its n-th file appears: two a person, the index last."""
@@ -229,8 +242,10 @@ def test_a_claim_keeps_others_out_and_ends_with_its_process(tmp_path: Path) -> N
     with claims.on("ab" * 32) as mine, claims.on("cd" * 32) as free:
         assert not mine and free
     os.kill(other.pid, signal.SIGKILL)
-    with claims.on("ab" * 32, wait=True) as mine:
-        assert mine
+    with claims.on("ab" * 32, wait=True) as mine, claims.on("ab" * 32) as twice:
+        assert mine and not twice  # the process's own threads are kept out too
+    with claims.on("ab" * 32) as again:
+        assert again
     other.communicate()
 
 

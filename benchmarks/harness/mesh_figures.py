@@ -15,6 +15,7 @@ from deocc_aug.benchmarks.harness.mesh_task import found_by, joints_of, pve_of, 
 from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.meshes import aligned_joint_errors, joint_errors
 
+MIDDLE = ("30-60 %", 0.3, 0.6)  # where there is much to win and enough to go by
 HARMED = 10.0  # mm: MPJPE grows by more than this
 PARTS = ("all", "visible", "hidden")
 ERRORS = {"MPJPE": joint_errors, "PA-MPJPE": aligned_joint_errors}
@@ -106,16 +107,19 @@ def gains(of: Resampled, arm: str, base: str = OCCLUDED) -> Row:
 
 
 def bin_rows(sample: Sample) -> list[Row]:
-    """A row an arm and occlusion rate: gains on hidden, visible and all joints, harm, and the arm's errors."""
+    """A row an arm and occlusion rate: gains on hidden, visible and all joints, what is closed of the gap between the errors in `occluded`
+    and `oracle` of all joints, harm, and the arm's errors."""
     rows = []
-    for name, low, high in BINS:
+    for name, low, high in (*BINS, MIDDLE):
         some = only(sample, (sample.shares >= low) & (sample.shares < high))
         if not some.records:
             continue
         of = resampled(some)
         for arm in some.errors:
-            other = arm != OCCLUDED
-            rows.append({"hidden share": name, "arm": arm, **(gains(of, arm) if other else dict.fromkeys(GAINS)),
+            other, lost = arm != OCCLUDED, ORACLE in some.errors and arm not in (OCCLUDED, ORACLE)
+            closed = {f"closed, {error}": of(won_back, *(f"{a} all {error}" for a in (arm, OCCLUDED, ORACLE))) if lost else None
+                      for error in ERRORS}
+            rows.append({"hidden share": name, "arm": arm, **(gains(of, arm) if other else dict.fromkeys(GAINS)), **closed,
                          "harm": of(share, f"{arm} harmed", "cases") if other else None,
                          "MPJPE": of(share, f"{arm} all MPJPE", "n all"), "PA-MPJPE": of(share, f"{arm} all PA-MPJPE", "n all"),
                          "PVE": of(share, f"{arm} PVE", "n PVE"), "cases": of.cases, "people": of.people})

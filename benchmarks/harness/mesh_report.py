@@ -11,7 +11,7 @@ from deocc_aug.benchmarks.harness import gallery, plots
 from deocc_aug.benchmarks.harness.arms import OCCLUDED, ORACLE, Arm, view_of
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import Row
-from deocc_aug.benchmarks.harness.mesh_figures import Sample, arm_rows, bin_rows, case_rows, pair_rows, sample_of
+from deocc_aug.benchmarks.harness.mesh_figures import MIDDLE, Sample, arm_rows, bin_rows, case_rows, pair_rows, sample_of
 from deocc_aug.benchmarks.harness.mesh_task import Meshes, Regressor, body_of
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.records import Record
@@ -96,7 +96,7 @@ def _first_failure(records: Sequence[Record], arms: Sequence[str], regressors: S
 
 
 def _plots(name: str, rows: Sequence[Row], bins: Sequence[Row]) -> list[Picture]:
-    compared = [row for row in bins if row["arm"] != OCCLUDED]
+    compared = [row for row in bins if row["arm"] != OCCLUDED and row["hidden share"] != MIDDLE[0]]
     if not compared:
         return []
     return [plots.gain_by_rate(compared, name, label="MPJPE less than in occluded, mm, all joints"),

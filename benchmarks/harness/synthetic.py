@@ -1,4 +1,4 @@
-"""The embedded data set: 64 rendered people that are always the same, and need no file."""
+"""The embedded data set: rendered people that are always the same, and need no file."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,30 +22,30 @@ class SyntheticPeople(BenchData):
         told: what the de-occluder is told: "masks", "visible mask" or "box".
         box: the box is that of the visible part or of the whole body ("visible" or "amodal").
         limit: the first so many cases.
+        people: how many there are, a multiple of 16; a larger set begins with the smaller one.
     """
 
-    def __init__(self, told: str = "masks", box: str = "visible", limit: int | None = None) -> None:
+    def __init__(self, told: str = "masks", box: str = "visible", limit: int | None = None, people: int = 64) -> None:
         super().__init__(limit)
+        self.people = people
         self.told, self.box = check_choice("data.told", told, TOLD), check_choice("data.box", box, BOXES)
 
     @cached_property
     def scenes(self) -> Sequence[Scene]:
         from deocc_aug.humans.fixed_set import fixed_set
 
-        return fixed_set()
+        return fixed_set(self.people)
 
     def open(self) -> Sequence[str]:
-        from deocc_aug.humans.fixed_set import PEOPLE
-
-        return [f"synthetic/{k}" for k in range(PEOPLE)]
+        return [f"synthetic/{k}" for k in range(self.people)]
 
     def make(self, number: int) -> Case | Unusable:
         return case_of(self.scenes[number], self.names[number], self.told, self.box)
 
     def described(self) -> dict[str, Any]:
-        from deocc_aug.humans.fixed_set import PEOPLE, SEED
+        from deocc_aug.humans.fixed_set import SEED
 
-        return {"class": "SyntheticPeople", "people": PEOPLE, "seed": SEED, "told": self.told, "box": self.box}
+        return {"class": "SyntheticPeople", "people": self.people, "seed": SEED, "told": self.told, "box": self.box}
 
 
 def case_of(scene: Scene, name: str, told: str = "masks", box: str = "visible") -> Case | Unusable:

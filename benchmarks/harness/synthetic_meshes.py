@@ -1,4 +1,4 @@
-"""The embedded data set with its people's bodies: the same 64 rendered people, and what was rendered."""
+"""The embedded data set with its people's bodies: the same rendered people, and what was rendered."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ class SyntheticMeshes(SyntheticPeople):
     def groups(self) -> Sequence[Bodies]:
         """Everybody, drawn once more."""
         from deocc_aug.humans.bodies import sample_bodies
-        from deocc_aug.humans.fixed_set import PEOPLE, SEED
+        from deocc_aug.humans.fixed_set import SEED
         from deocc_aug.humans.scenes import GROUP
         from deocc_aug.loaded import one_thread
 
         with one_thread():
-            return [sample_bodies(GROUP, np.random.default_rng([SEED, group])) for group in range(PEOPLE // GROUP)]
+            return [sample_bodies(GROUP, np.random.default_rng([SEED, group])) for group in range(self.people // GROUP)]
 
     def make(self, number: int) -> Case | Unusable:
         case = super().make(number)

@@ -20,7 +20,7 @@ from deocc_aug.integrations.mesh.protocol import Boxes, MeshPrediction
 from deocc_aug.loaded import one_thread
 from deocc_aug.types import Box, Image
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS = Path(__file__).parents[1] / "weights" / "mesh"
 NAMES = ("clean", "occluded")
 """Trained on people with nothing in front of them, and on people behind things."""
 
@@ -42,7 +42,7 @@ class CompactRegressor:
 
     def __init__(self, weights: str = "clean", device: str = "cpu") -> None:
         self.folder = folder_of(weights)
-        self.model = CompactHMR.from_pretrained(self.folder, torch_dtype=torch.float32).to(device).eval()
+        self.model = CompactHMR.from_pretrained(self.folder, dtype=torch.float32, local_files_only=True).to(device).eval()
         self._local = LocalRegressor(self._predict, self.body_model, self.scope)
 
     def predict(self, images: Sequence[Image], boxes: Boxes) -> list[MeshPrediction | None]:
@@ -87,7 +87,7 @@ def load(weights: str = "clean", device: str = "cpu") -> tuple[Predict, str, str
 
 def shipped() -> list[str]:
     """The weights of `NAMES` that are in the package."""
-    return [name for name in NAMES if next((WEIGHTS / f"mesh_{name}").glob("*.safetensors"), None)]
+    return [name for name in NAMES if next((WEIGHTS / name).glob("*.safetensors"), None)]
 
 
 def folder_of(weights: str) -> Path:
@@ -96,7 +96,7 @@ def folder_of(weights: str) -> Path:
     Raises:
         FileNotFoundError: there are no such weights.
     """
-    folder = WEIGHTS / f"mesh_{weights}" if weights in NAMES else Path(weights)
+    folder = WEIGHTS / weights if weights in NAMES else Path(weights)
     if next(folder.glob("*.safetensors"), None) is None:
         name = weights if weights in NAMES else "clean"
         raise FileNotFoundError(

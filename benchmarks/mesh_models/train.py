@@ -13,7 +13,7 @@ WEIGHTS = ("clean", "occluded")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Trains, or goes on training, one of the two; DIR/part is then what belongs in benchmarks/weights/mesh_WEIGHTS."""
+    """Trains, or goes on training, one of the two; DIR/part is then what belongs in benchmarks/weights/mesh/WEIGHTS."""
     from jsonargparse import ArgumentParser
 
     from deocc_aug.benchmarks.mesh_models.data import MeshData

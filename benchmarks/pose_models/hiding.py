@@ -13,7 +13,7 @@ from mmpose.structures.bbox import get_udp_warp_matrix
 
 from deocc_aug.occluders.cutouts import Cutout, even_numbered, read_cutouts
 from deocc_aug.occluders.lens import Lens
-from deocc_aug.occluders.paste import draw_rate, occlude
+from deocc_aug.occluders.paste import covered, draw_rate, occlude
 from deocc_aug.types import Mask
 
 LEAST = 300  # pixels of the crop: a smaller silhouette has no shares to hide
@@ -55,7 +55,7 @@ class HidePerson(BaseTransform):
         if body.sum() >= LEAST and rng.random() < self.p:
             pasted = occlude(np.ascontiguousarray(results["img"][..., ::-1]), body, _cutouts(self.coco), draw_rate(rng), rng, Lens())
             results["img"], occluder = np.ascontiguousarray(pasted.image[..., ::-1]), pasted.occluder
-            hidden = _behind(results["transformed_keypoints"][0, :, :2], occluder)[None] & (results["keypoints_visible"] > 0)
+            hidden = covered(results["transformed_keypoints"][0, :, :2], occluder)[None] & (results["keypoints_visible"] > 0)
         weights = np.where(hidden, np.float32(self.hidden_weight), np.float32(1)) * results["keypoints_visible"]
         return results | {"keypoints_visible": weights, "keypoints_hidden": hidden, "occluder_mask": occluder}
 
@@ -68,16 +68,6 @@ def _in_crop(results: dict[str, Any]) -> Mask:
     rotation = float(results["bbox_rotation"][0]) if "bbox_rotation" in results else 0.0
     matrix = get_udp_warp_matrix(results["input_center"], results["input_scale"], rotation, output_size=results["input_size"])
     return np.asarray(cv2.warpAffine(whole.astype(np.uint8) * 255, matrix, results["input_size"]) > 127)
-
-
-def _behind(places: np.ndarray, occluder: Mask) -> np.ndarray:
-    """(n,) bool: which of the places (n, 2) px the occluder covers, a whole number being the middle of a pixel."""
-    columns, rows = np.floor(places + 0.5).astype(int).T
-    height, width = occluder.shape
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    out = np.zeros(len(places), np.bool_)
-    out[inside] = occluder[rows[inside], columns[inside]]
-    return out
 
 
 @cache

@@ -1,24 +1,23 @@
 """Stage 2 in latents as a diffusers pipeline: a canvas with a hole in and words, a painted canvas out."""
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from copy import copy
 
 import numpy as np
 import torch
-from diffusers import AsymmetricAutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from diffusers import AsymmetricAutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from deocc_aug.appearance.autoencoder import decode, save, shrinkage
+from deocc_aug.appearance.autoencoder import decode, shrinkage
 from deocc_aug.appearance.codec import condition_channels, encode_canvas, to_unit, without_body
-from deocc_aug.appearance.text import read_prompt
+from deocc_aug.appearance.text_pipeline import TextPipeline, fits
 from deocc_aug.patches import SHRINK
 from deocc_aug.types import Body, Canvas, Mask, Observation
 
 
-class LatentAppearancePipeline(DiffusionPipeline):
+class LatentAppearancePipeline(TextPipeline):
     """Paints what an occluder hides: body inside the amodal mask, background outside it (Noh & Chang, stage 2).
 
     The state is the picture's latents; the UNet sees them noisy beside the known pixels, the masks and the joints in patches on
@@ -37,10 +36,7 @@ class LatentAppearancePipeline(DiffusionPipeline):
     """
 
     unet: UNet2DConditionModel
-    vae: AsymmetricAutoencoderKL
     scheduler: DDIMScheduler
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
 
     def __init__(self, unet: UNet2DConditionModel, vae: AsymmetricAutoencoderKL, scheduler: DDIMScheduler, text_encoder: CLIPTextModel,
                  tokenizer: CLIPTokenizer, patch: int = 4) -> None:
@@ -53,19 +49,9 @@ class LatentAppearancePipeline(DiffusionPipeline):
         if shrinkage(vae) != patch * SHRINK:
             raise ValueError(f"the autoencoder makes one latent of {shrinkage(vae)} pixels a side, the condition one patch of "
                              f"{patch * SHRINK}: pass patch={shrinkage(vae) // SHRINK} or another autoencoder")
-        if unet.config.cross_attention_dim != text_encoder.config.hidden_size:
-            raise ValueError(f"the UNet attends to {unet.config.cross_attention_dim} channels, the text encoder has "
-                             f"{text_encoder.config.hidden_size}: pass two that were trained together")
+        fits(unet, text_encoder)
         self.register_modules(unet=unet, vae=vae, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer)
         self.register_to_config(patch=patch)
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
-        super().save_pretrained(save_directory, **options)
-        save(self.vae, Path(save_directory) / "vae")
-
-    def read(self, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]:
-        """A prompt's embedding, and its words that are not known and are left out."""
-        return read_prompt(self.text_encoder, self.tokenizer, prompt)
 
     @torch.inference_mode()
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
@@ -88,14 +74,15 @@ class LatentAppearancePipeline(DiffusionPipeline):
     def sample(self, condition: Float[Tensor, "k c gh gw"], blind: Float[Tensor, "k c gh gw"] | None, told: Float[Tensor, "n d"],
                silent: Float[Tensor, "n d"], noise: Float[Tensor, "k l gh gw"], steps: int, guidance: float) -> Float[Tensor, "k l gh gw"]:
         """Denoises `noise` in `steps` DDIM steps to clean latents."""
-        self.scheduler.set_timesteps(steps, device=self.device)
+        scheduler = copy(self.scheduler)  # it keeps count, and another thread may be painting
+        scheduler.set_timesteps(steps, device=self.device)
         noisy, clean = noise, noise
-        for timestep in self.scheduler.timesteps:
+        for timestep in scheduler.timesteps:
             clean = self.predict(noisy, condition, told, timestep)
             if blind is not None:
                 without = self.predict(noisy, blind, silent, timestep)
                 clean = without + guidance * (clean - without)
-            noisy = self.scheduler.step(clean, timestep, noisy).prev_sample
+            noisy = scheduler.step(clean, timestep, noisy).prev_sample
         return clean
 
     def predict(self, noisy: Float[Tensor, "k l gh gw"], condition: Float[Tensor, "k c gh gw"], words: Float[Tensor, "n d"],

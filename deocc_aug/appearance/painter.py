@@ -42,6 +42,13 @@ class Painter(Protocol):
         """
 
 
+def one_by_one(painter: type) -> bool:
+    """Whether this class of pipeline paints for itself alone, and its nets cannot answer for several people at once."""
+    from deocc_aug.appearance.stable import StableAppearancePipeline
+
+    return issubclass(painter, StableAppearancePipeline)
+
+
 def painter_class(folder: Path) -> Any:
     """The pipeline class that a part's own `model_index.json` names.
 

@@ -1,6 +1,7 @@
 """Stage 2 from public parts: Stable Diffusion's inpainting with an OpenPose ControlNet, in two passes."""
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch.nn.functional as F
 from diffusers import (
     AsymmetricAutoencoderKL,
     ControlNetModel,
-    DiffusionPipeline,
     DPMSolverMultistepScheduler,
     StableDiffusionControlNetInpaintPipeline,
     UNet2DConditionModel,
@@ -20,16 +20,15 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from deocc_aug.appearance.autoencoder import save
 from deocc_aug.appearance.openpose import openpose_picture
-from deocc_aug.appearance.text import read_prompt
+from deocc_aug.appearance.text_pipeline import TextPipeline
 from deocc_aug.types import Body, Canvas, Image, Mask, Observation
 from deocc_aug.weights.hub import components
 
 NEAR = 3  # canvas pixels: Telea's radius
 
 
-class StableAppearancePipeline(DiffusionPipeline):
+class StableAppearancePipeline(TextPipeline):
     """Paints what an occluder hides, first the body, told by words and by a drawing of its joints, then the background.
 
     Stable Diffusion has no input for a silhouette: the first pass's hole *is* the hidden part of the body, its surroundings filled
@@ -48,10 +47,7 @@ class StableAppearancePipeline(DiffusionPipeline):
 
     unet: UNet2DConditionModel
     controlnet: ControlNetModel
-    vae: AsymmetricAutoencoderKL
     scheduler: DPMSolverMultistepScheduler
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
     model_cpu_offload_seq = "text_encoder->unet->vae"
 
     def __init__(self, unet: UNet2DConditionModel, controlnet: ControlNetModel, vae: Any,
@@ -74,14 +70,6 @@ class StableAppearancePipeline(DiffusionPipeline):
     def from_pretrained(cls, folder: str | Path, **options: Any) -> Any:
         """Loads a folder that `save_pretrained` wrote, or one whose `hub.json` says where its components were fetched from."""
         return super().from_pretrained(folder, **components(Path(folder), options.get("dtype")), **options)
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
-        super().save_pretrained(save_directory, **options)
-        save(self.vae, Path(save_directory) / "vae")
-
-    def read(self, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]:
-        """A prompt's embedding, and its words that are not known and are left out."""
-        return read_prompt(self.text_encoder, self.tokenizer, prompt)
 
     @torch.inference_mode()
     def __call__(self, canvas: Canvas, observation: Observation, body: Body, hole: Mask, *, steps: int, guidance: float,
@@ -138,10 +126,10 @@ class StableAppearancePipeline(DiffusionPipeline):
         return F.interpolate(F.max_pool2d(hidden, self.cell), scale_factor=self.cell)
 
     def _stable_diffusion(self) -> Any:
-        """diffusers' pipeline of these parts."""
+        """diffusers' pipeline of these parts, with a scheduler of its own: it keeps count."""
         pipeline = StableDiffusionControlNetInpaintPipeline(
             vae=self.vae, text_encoder=self.text_encoder, tokenizer=self.tokenizer, unet=self.unet, controlnet=self.controlnet,
-            scheduler=self.scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+            scheduler=copy(self.scheduler), safety_checker=None, feature_extractor=None, requires_safety_checker=False)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 

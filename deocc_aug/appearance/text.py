@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from deocc_aug.describe.closed import WORD, unknown_words
@@ -31,11 +29,3 @@ def known_words(tokenizer: Any, prompt: str) -> tuple[str, list[str]]:
     unknown = unknown_words(tokenizer, prompt)
     kept = WORD.sub(lambda found: "" if found.group() in unknown else found.group(), prompt)
     return " ".join(kept.split()), unknown
-
-
-@torch.inference_mode()
-def read_prompt(text_encoder: Any, tokenizer: Any, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]:
-    """A prompt's embedding, and the words that were left out because the tokenizer does not know them."""
-    known, unknown = known_words(tokenizer, prompt)
-    hidden = text_encoder(tokens_of(tokenizer, [known]).to(text_encoder.device)).last_hidden_state
-    return hidden[0].float().cpu().numpy(), unknown

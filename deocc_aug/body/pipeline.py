@@ -1,6 +1,8 @@
 """The body prior as a diffusers pipeline: observation in, whole bodies out."""
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -52,11 +54,12 @@ class BodyPipeline(PatchPipeline):
 
         From pure noise the first prediction is the posterior mean; the last is a sample.
         """
-        self.scheduler.set_timesteps(steps, device=self.device)
+        scheduler = copy(self.scheduler)  # it keeps count, and another thread may be completing
+        scheduler.set_timesteps(steps, device=self.device)
         noisy, cleans = noise, []
-        for timestep in self.scheduler.timesteps:
+        for timestep in scheduler.timesteps:
             cleans.append(torch.sigmoid(self.predict(noisy, condition, timestep)))
-            noisy = self.scheduler.step(2 * cleans[-1] - 1, timestep, noisy).prev_sample
+            noisy = scheduler.step(2 * cleans[-1] - 1, timestep, noisy).prev_sample
         return cleans[0], cleans[-1]
 
 

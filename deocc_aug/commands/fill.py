@@ -4,7 +4,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -18,24 +20,38 @@ from deocc_aug.loaded import loaded
 from deocc_aug.processes import in_processes
 from deocc_aug.types import Image, Person
 
-Engine = Callable[["Callable[[], Worker]", "list[Task]", int, "Callable[[Done], Task | None]"], "Iterable[Done]"]
+if TYPE_CHECKING:
+    from deocc_aug.deoccluder import Deoccluder
+
+Tasks = tuple["Task", ...]
+Answers = tuple["Done", ...]
+Engine = Callable[[Callable[[], "Worker"], list[Tasks], int, Callable[[Answers], Tasks | None]], Iterable[Answers]]
 RUNS, CLAIMS = ".runs", ".claims"  # the files whose locks say which runs are at work in a cache, and on whom
 MOST_NAMED = 3  # images named in the error
+IMAGES = 4  # done in one go for each person whom the nets complete at once
 
 
 @dataclass(frozen=True)
 class Work:
-    """Where the images are, where results go, and what decides them; the same for every process."""
+    """Where the images are, where results go, and what decides them; the same for every process.
+
+    `together`: people whom the nets complete at once (`Deoccluder.from_pretrained`).
+    """
 
     images: Path
     out: Path
     settings: Settings
     device: str | None
     use: tuple[str, ...]
+    together: int = 1
 
     def started(self) -> Worker:
         """This work, ready to be done in this process."""
         return Worker(self, Cache(self.out), Claims(self.out / CLAIMS))
+
+    def deoccluder(self) -> Deoccluder:
+        """This process's own."""
+        return loaded(self.settings.preset, self.device, self.settings.dtype, self.together)
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,14 @@ class Worker:
     cache: Cache
     claims: Claims
 
-    def __call__(self, task: Task) -> Done:
-        """Completes the people of one image who are not done.  What is wrong with image or people is part of the answer."""
+    def __call__(self, tasks: Tasks) -> Answers:
+        """Completes the people of some images who are not done.  What is wrong with an image or its people is part of its answer."""
+        if self.work.together == 1 or any(task.wait for task in tasks):  # who waits for another run keeps nobody else waiting
+            return tuple(map(self.one, tasks))
+        return tuple(self.work.deoccluder().together.map(self.one, tasks))
+
+    def one(self, task: Task) -> Done:
+        """Completes the people of one image."""
         path = self.work.images / task.image.file_name
         try:
             pixels = read_image(path)
@@ -99,7 +121,7 @@ class Worker:
 
     def _outcome(self, pixels: Image, person: Person) -> Outcome:
         settings = self.work.settings
-        deoccluder = loaded(settings.preset, self.work.device, settings.dtype)  # in no try: what it raises is not this person's fault
+        deoccluder = self.work.deoccluder()  # in no try: what it raises is not this person's fault
         try:
             return Outcome.of(deoccluder(pixels, person, settings.seed, settings.options))
         except ValueError as error:
@@ -117,7 +139,8 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1,
 
     Raises:
         OSError: the output folder cannot be written to (found before any work).
-        ValueError: no worker, nobody, an unknown preset; images that cannot be used (named after the others were done).
+        ValueError: no worker, nobody, an unknown preset, a number of people at once that it cannot do; images that cannot be used
+            (named after the others were done).
         ChildProcessError: a worker ended by itself.
     """
     asked = [image for image in images if image.annotations]
@@ -129,7 +152,7 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1,
     done: dict[int, Done] = {}
     with closing(_moved_in(work.out)):
         with tqdm(total=sum(len(image.annotations) for image in asked), unit="person", disable=None) as bar:
-            for answer in engine(work.started, [Task(image) for image in asked], workers, _again):
+            for answer in chain.from_iterable(engine(work.started, _portions(asked, work.together), workers, _again)):
                 done[answer.task.image.id] = answer
                 bar.update(len(answer.task.image.annotations))
         good = [IndexedImage(image.id, image.file_name, done[image.id].size, done[image.id].people) for image in asked
@@ -142,8 +165,14 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1,
     return f"{sum(len(image.people) for image in good)} people, {refused} of them refused: {index}"
 
 
-def _again(answer: Done) -> Task | None:
-    return replace(answer.task, wait=True) if answer.later else None
+def _portions(images: Sequence[CocoImage], together: int) -> list[Tasks]:
+    """What a process does in one go: an image, or enough of them for the nets to complete people together."""
+    size = 1 if together == 1 else IMAGES * together
+    return [tuple(map(Task, images[first:first + size])) for first in range(0, len(images), size)]
+
+
+def _again(answers: Answers) -> Tasks | None:
+    return tuple(replace(answer.task, wait=True) for answer in answers) if any(answer.later for answer in answers) else None
 
 
 def _moved_in(out: Path) -> Claims:

@@ -28,6 +28,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another seed, another sample")
     parser.add_argument("--preset", type=str, default="compact", help="a preset's name, or a folder")
     parser.add_argument("--device", type=str, help="such as cpu or cuda:0; left out, the library's choice")
+    parser.add_argument("--together", type=int, default=1,
+                        help="people whom the nets complete at once, for GPUs (8, say); another number, another rounding: keep to one")
     parser.add_argument("--dtype", type=str, default="float32", help="of the nets: float32, float16, bfloat16")
     parser.add_argument("--options", type=Options, default=Options())
 
@@ -40,7 +42,7 @@ def _run(config: Namespace) -> int:
     from deocc_aug.ray_engine import in_ray
 
     settings = Settings(config.preset, config.seed, config.options, config.dtype)
-    work = Work(config.images, config.out, settings, config.device, tuple(config.use))
+    work = Work(config.images, config.out, settings, config.device, tuple(config.use), config.together)
     engine = partial(in_ray, gpus=config.gpus) if config.engine == "ray" else in_processes
     index = fill(work, read_coco(config.ann), config.out / f"{config.ann.stem}.json", config.workers, engine)
     print(index)

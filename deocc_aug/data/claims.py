@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 try:
     import fcntl
@@ -20,11 +21,13 @@ _PRESENT = 0  # the byte that every process at work shares; a claim is a byte be
 class Claims:
     """One process's claims; `path` is the file whose bytes are locked, made if need be.
 
-    Closing any other handle of that file in this process would end them: one `Claims` a process and file.
+    Closing any other handle of that file in this process would end them: one `Claims` a process and file, for all of its threads.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = open(path, "a+b", buffering=0)
+        self._held: set[int] = set()  # bytes: a process's locks keep out other processes, but not its own threads
+        self._one_thread = Lock()
 
     def move_in(self, alone: Callable[[], None]) -> None:
         """From now on this process is at work; where no other is, `alone` is called before another may be."""
@@ -35,18 +38,25 @@ class Claims:
 
     @contextmanager
     def on(self, key: str, wait: bool = False) -> Iterator[bool]:
-        """Claims a key (hexadecimal digits) while the block lasts; gives False where another process has it.
+        """Claims a key (hexadecimal digits) while the block lasts; gives False where another process or thread has it.
 
         Args:
             wait: until the other process is done with it.
         """
         byte = 1 + int(key[:15], 16)
-        mine = self._lock(byte, wait)
+        with self._one_thread:
+            mine = byte not in self._held
+            self._held.add(byte)
+        if not mine:
+            yield False
+            return
         try:
+            mine = self._lock(byte, wait)
             yield mine
         finally:
             if mine and fcntl:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, byte, os.SEEK_SET)
+            self._held.discard(byte)
 
     def close(self) -> None:
         """Ends all claims."""

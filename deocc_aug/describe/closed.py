@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from deocc_aug.describe.questions import NOT_SEEN, QUESTIONS
@@ -15,6 +16,7 @@ CLOSED = "closed_vocabulary"
 """In a tokenizer's own configuration: it knows whole words and no others."""
 WORD = re.compile(r"[^\W\d_]+")
 END = "</w>"
+ONE_READER = Lock()  # tokenizers refuse a thread while they serve another
 FRAME = "a an person man woman boy girl child with hair wearing and shoes"
 
 

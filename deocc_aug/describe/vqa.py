@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from deocc_aug.canvas import box_of
+from deocc_aug.describe.closed import ONE_READER
 from deocc_aug.describe.questions import DEFAULT, NOT_SEEN, QUESTIONS
 from deocc_aug.types import Image, Mask
 
@@ -57,7 +58,8 @@ class BlipAnswers:
         if not visible.any():
             return {}
         pixels = self.processor(images=seen_alone(image, visible), return_tensors="pt").pixel_values.to(self.model.device, self.model.dtype)
-        asked = self.tokenizer([QUESTIONS[key].text for key in self.keys], padding=True, return_tensors="pt").to(self.model.device)
+        with ONE_READER:
+            asked = self.tokenizer([QUESTIONS[key].text for key in self.keys], padding=True, return_tensors="pt").to(self.model.device)
         seen = self.model.vision_model(pixel_values=pixels).last_hidden_state.expand(len(self.keys), -1, -1)       # (Q, patches, C)
         read = self.model.text_encoder(input_ids=asked.input_ids, attention_mask=asked.attention_mask,
                                        encoder_hidden_states=seen).last_hidden_state                              # (Q, tokens, C)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from deocc_aug.canvas import box_of
 from deocc_aug.occluders.cutouts import Cutout
@@ -78,6 +78,16 @@ def occlude(scene: Image, amodal: Mask, cutouts: Sequence[Cutout], rate: float, 
     occluder = alpha > 0
     clean = np.where(occluder[..., None], clean, image)
     return Pasted(image, clean, occluder, alpha, float((occluder & amodal).sum() / amodal.sum()))
+
+
+def covered(places: Float[np.ndarray, "n 2"], occluder: Mask) -> Bool[np.ndarray, "n"]:
+    """Which places (x, y) px the occluder covers, a whole number being a pixel's middle (as MMPose and Albumentations have it)."""
+    columns, rows = np.floor(places + 0.5).astype(int).T
+    height, width = occluder.shape
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    out = np.zeros(len(places), np.bool_)
+    out[inside] = occluder[rows[inside], columns[inside]]
+    return out
 
 
 def _arrange(layout: Layout, rate: float, cutouts: Sequence[Cutout], rng: np.random.Generator) -> None:

@@ -25,15 +25,14 @@ from deocc_aug.types import Mask
 SIDE = 192  # a body's longer side in the world, pixels
 CROP = 200  # the same, at most, in the photos held in memory
 DYED = 0.35  # how often a garment whose colour is told is dyed
-GARMENT = 0.3  # how often something hides the whole of a garment whose colour is told
 LOST = 0.15  # how often an answer is left out of a prompt, and a prompt altogether
 
 
 def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], size: tuple[int, int], patch: int,
-                tokenizer: Any = None) -> dict[str, np.ndarray] | None:
+                tokenizer: Any = None, garments: float = 0.3) -> dict[str, np.ndarray] | None:
     """One example: `picture` (h, w, 3) uint8 and `hole` (h, w) bool on the canvas; on the grid of patches of the halved canvas
     `condition` (C, gh, gw), `target` (S, gh, gw) in [-1, 1] and `weight` (S, gh, gw); with a tokenizer `words` (tokens,), those of the
-    prompt of somebody whose clothes are known.
+    prompt of somebody whose clothes are known, and then something hides the whole of a garment as often as `garments` says.
 
     Without a silhouette the amodal and visible masks are unknown (0.5) and the joints alone say where the body is.
     """
@@ -57,7 +56,7 @@ def holed_photo(example: Example, rng: np.random.Generator, shapes: list[Mask], 
         outside[:] = True
         outside[y0:y1, x0:x1] = False
     occluder = random_occluder(stand_in, shapes, rng, 0.1, 0.85)
-    if tokenizer is not None and rng.random() < GARMENT:
+    if tokenizer is not None and rng.random() < garments:
         occluder |= before_garment(example, world, rng)
     if masked and rng.random() < 0.15:
         occluder = annotator_noise(occluder & world.mask, rng, np.ones_like(occluder))
@@ -134,14 +133,16 @@ class AppearanceData(StreamData):
         workers: processes that make examples; 0 makes them in the training process.
         seed: of the stream of examples; resuming with another seed continues with fresh ones.
         words: whether examples come with the tokens of a prompt (ours knows `deocc_aug.describe.closed.spoken`).
+        garments: how often something then hides the whole of a garment whose colour is told: where words are worth most.
     """
 
     def __init__(self, ccp: str | None = None, coco: str | None = None, scenes: str | None = None,
                  shares: tuple[float, float, float, float] = (0.3, 0.15, 0.25, 0.3), batch_size: int = 16,
-                 workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4, words: bool = False) -> None:
+                 workers: int = 1, seed: int = 0, canvas: tuple[int, int] = (256, 192), patch: int = 4, words: bool = False,
+                 garments: float = 0.3) -> None:
         super().__init__(batch_size, workers, seed)
         self.ccp, self.coco, self.scenes, self.shares = ccp, coco, scenes, shares
-        self.canvas, self.patch, self.words = canvas, patch, words
+        self.canvas, self.patch, self.words, self.garments = canvas, patch, words, garments
 
     def read(self) -> Sources:
         return [(self.shares[0], read_dressed_ccp(Path(self.ccp), CROP) if self.ccp else []),
@@ -151,4 +152,5 @@ class AppearanceData(StreamData):
 
     def maker(self) -> Make:
         shapes = read_coco_shapes(Path(self.coco)) if self.coco else []
-        return partial(holed_photo, shapes=shapes, size=self.canvas, patch=self.patch, tokenizer=prompt_tokenizer() if self.words else None)
+        return partial(holed_photo, shapes=shapes, size=self.canvas, patch=self.patch,
+                       tokenizer=prompt_tokenizer() if self.words else None, garments=self.garments)

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
 PARTS = {"observer": "what is seen of a person, from a box", "body": "stage 1: silhouette and joints", "appearance": "stage 2: pixels",
+         "listening": "stage 2: pixels, and words that it hears",
          "autoencoder": "stage 2's latents, and the decoder that keeps what was visible",
          "words": "answers to questions about the visible person", "latent": "stage 2 in latents, which hears words"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from deocc_aug.training.appearance_data import AppearanceData
-    from deocc_aug.training.appearance_module import AppearanceModule
+    from deocc_aug.training.appearance_module import AppearanceModule, ListeningAppearanceModule
     from deocc_aug.training.autoencoder_data import AutoencoderData
     from deocc_aug.training.autoencoder_module import AutoencoderModule
     from deocc_aug.training.body_data import BodyData
@@ -27,8 +28,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     from deocc_aug.training.words_module import WordsModule
 
     classes = {"observer": (ObserverModule, ObserverData), "body": (BodyModule, BodyData), "appearance": (AppearanceModule, AppearanceData),
-               "autoencoder": (AutoencoderModule, AutoencoderData), "words": (WordsModule, WordsData),
-               "latent": (LatentAppearanceModule, AppearanceData)}
+               "listening": (ListeningAppearanceModule, AppearanceData), "autoencoder": (AutoencoderModule, AutoencoderData),
+               "words": (WordsModule, WordsData), "latent": (LatentAppearanceModule, AppearanceData)}
     parts = parser.add_subcommands(dest="part")
     for part, (module, data) in classes.items():
         parts.add_subcommand(part, part_parser(type(parser), module, data), help=PARTS[part])

@@ -16,7 +16,7 @@ from pydantic import field_validator
 from deocc_aug.integrations.albumentations.targets import OCCLUDER, PERSON, WORK, PersonTransform, as_it_came, image_of, mask_of, person_of
 from deocc_aug.occluders.cutouts import Cutout, even_numbered, none_left_out, read_cutouts
 from deocc_aug.occluders.lens import Lens
-from deocc_aug.occluders.paste import HIGHEST_RATE, Pasted, occlude
+from deocc_aug.occluders.paste import HIGHEST_RATE, Pasted, covered, occlude
 from deocc_aug.types import Image, Mask
 
 LONGEST = 300  # pixels of a cut-out's longer side
@@ -134,7 +134,7 @@ class PasteOccluder(PersonTransform):
     def apply_to_keypoints(self, keypoints: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         if self.visibility is None or not len(keypoints):
             return keypoints
-        column, hidden = self._visibility_column(), _covered(keypoints[:, :2], params[WORK].occluder)
+        column, hidden = self._visibility_column(), covered(keypoints[:, :2], params[WORK].occluder)
         out = keypoints.copy()
         out[hidden, column] = np.minimum(out[hidden, column], self.hidden_value)
         return out
@@ -168,13 +168,3 @@ def _body(data: Mapping[str, Any], image: Image) -> Mask:
     x0, y0, x1, y1 = box.round().astype(int).clip(0)
     body[y0:y1, x0:x1] = True
     return body
-
-
-def _covered(places: np.ndarray, occluder: Mask) -> np.ndarray:
-    """(N,) bool: the places (N, 2) px, a whole number being the middle of a pixel as Albumentations has it, that the occluder covers."""
-    columns, rows = np.floor(places + 0.5).astype(int).T
-    height, width = occluder.shape
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    out = np.zeros(len(places), np.bool_)
-    out[inside] = occluder[rows[inside], columns[inside]]
-    return out

@@ -14,7 +14,7 @@ from deocc_aug.canvas import cut, place
 from deocc_aug.observe.given import observe
 from deocc_aug.training.appearance_module import AppearanceModule
 from deocc_aug.training.autoencoder_module import AutoencoderModule
-from deocc_aug.training.latent_module import LatentAppearanceModule, begin_from
+from deocc_aug.training.latent_module import LatentAppearanceModule, begin_from, listeners
 from deocc_aug.types import Body
 
 TINY = (32, 32, 32)
@@ -28,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         AutoencoderModule(channels=(16, 32, 32), latent_channels=4, patch=2).export(folder / "vae")
         module = LatentAppearanceModule(str(folder / "vae"), channels=TINY, width=32, text_layers=1)
-        torch.nn.init.normal_(module.unet.mid_block.attentions[0].proj_out.weight, std=0.2)
+        for attention in listeners(module.unet):
+            torch.nn.init.normal_(attention.proj_out.weight, std=0.2)
         module.export(folder / "part")
     return folder
 

@@ -94,7 +94,7 @@ def test_another_arm_is_added_and_no_picture_is_looked_at_twice(command: Callabl
 def test_weights_in_the_package_are_asked_where_nobody_names_a_regressor(command: Callable[..., list[str]], tmp_path: Path,
                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deocc_aug.benchmarks.mesh_models.regressor.WEIGHTS", tmp_path)
-    write_net(tmp_path / "mesh_occluded")
+    write_net(tmp_path / "occluded")
     assert main(command(tmp_path / "out", "--data.limit", "2", arms=("occluded",))) == 0
     assert set(said(tmp_path / "out")["figures"]) == {"occluded"}
 
@@ -157,6 +157,7 @@ def test_gains_the_gap_closed_and_harm_in_closed_form() -> None:
     by_rate = {(row["hidden share"], row["arm"]): row for row in bin_rows(sample)}
     assert by_rate["0-20 %", "x"]["hidden gain"].value == pytest.approx(30)
     assert by_rate["40-60 %", "x"]["hidden gain"].value == pytest.approx(-30)
+    assert by_rate["30-60 %", "x"]["closed, MPJPE"].value == pytest.approx(-1.5) and by_rate["30-60 %", "oracle"]["closed, MPJPE"] is None
     assert "x makes no difference that chance does not explain" in verdict("r", arm_rows(sample))
 
 

@@ -20,8 +20,8 @@ from safetensors import safe_open
 
 from deocc_aug import Deoccluder, Person
 from deocc_aug.benchmarks.mesh_models.data import MIRRORED, MeshData, Posed, Stage, posed_crop
-from deocc_aug.benchmarks.mesh_models.model import CompactHMR, Said, rotation_of
-from deocc_aug.benchmarks.mesh_models.module import MeshModule, map_loss, seen_by
+from deocc_aug.benchmarks.mesh_models.model import CompactHMR, Said, rotation_of, seen_by
+from deocc_aug.benchmarks.mesh_models.module import MeshModule, map_loss
 from deocc_aug.benchmarks.mesh_models.regressor import CompactRegressor, folder_of
 from deocc_aug.benchmarks.mesh_models.skin import BODY, local_turns, middle_turns, skin_of, whole_turns
 from deocc_aug.benchmarks.mesh_models.train import main

@@ -279,6 +279,13 @@ def test_the_fixed_set_is_always_the_same() -> None:
     assert len(first) == 64
     for one, other in zip(first, second, strict=True):
         assert files_of(one, vertices=True) == files_of(other, vertices=True)
+    larger = fixed_set(80)
+    assert len(larger) == 80 and files_of(larger[63], vertices=True) == files_of(first[63], vertices=True)
+
+
+def test_a_fixed_set_of_no_whole_groups_is_refused() -> None:
+    with pytest.raises(ValueError, match="people is 20: pass a multiple of 16"):
+        fixed_set(20)
 
 
 @pytest.mark.slow
