@@ -14,7 +14,8 @@ from deocc_aug.canvas import cut, place
 from deocc_aug.observe.given import observe
 from deocc_aug.training.appearance_module import AppearanceModule
 from deocc_aug.training.autoencoder_module import AutoencoderModule
-from deocc_aug.training.latent_module import LatentAppearanceModule, begin_from, listeners
+from deocc_aug.training.latent_module import LatentAppearanceModule, begin_from
+from deocc_aug.training.listening import listeners
 from deocc_aug.types import Body
 
 TINY = (32, 32, 32)

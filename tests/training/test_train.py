@@ -60,6 +60,22 @@ def test_stage_2_in_latents_is_trained_in_three_runs(coco: Path, tmp_path: Path)
     assert LatentAppearancePipeline.from_pretrained(f"{last}/part").vae is not None
 
 
+@pytest.mark.slow
+def test_stage_2_learns_to_listen_and_goes_on(coco: Path, tmp_path: Path) -> None:
+    """From one that hears nothing; then from itself, with the text encoder that it learned with."""
+    from transformers import CLIPTextModel
+
+    AppearanceModule(channels=(32, 32, 32)).export(tmp_path / "pixels")
+    start = tmp_path / "pixels"
+    for run in ("first", "second"):
+        assert main(["train", "listening", "--out", str(tmp_path / run), "--model.start", str(start / "unet"), "--model.width", "32",
+                     "--model.lessons", "5", "--data.words", "true", "--data.coco", str(coco), "--data.workers", "0", "--data.batch_size",
+                     "2", "--accelerator", "cpu", "--max-steps", "2"]) == 0
+        start = tmp_path / run / "part"
+    first, second = (CLIPTextModel.from_pretrained(tmp_path / run / "part" / "text_encoder").state_dict() for run in ("first", "second"))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
 def test_val_photos_are_never_read(coco: Path) -> None:
     assert len(read_coco_people(coco, 144, photos=True)) == 1 and len(read_coco_shapes(coco)) == 1
     with pytest.raises(ValueError, match="'train' or 'unlabelled'"):
