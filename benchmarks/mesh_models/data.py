@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from deocc_aug.benchmarks.mesh_models.model import crop_of
-from deocc_aug.benchmarks.mesh_models.skin import BODY, HANDS, middle_turns, whole_turns
+from deocc_aug.benchmarks.mesh_models.skin import HANDS, MIRRORED, middle_turns, whole_turns
 from deocc_aug.canvas import box_of
 from deocc_aug.humans.open_body.people import People, read_people
-from deocc_aug.humans.open_body.tree import JOINTS
 from deocc_aug.humans.shards import manifest, read_shard, shard_name
 from deocc_aug.occluders.cutouts import Cutout, cutout_of, even_numbered, read_cutouts
 from deocc_aug.occluders.matching import relit
@@ -28,8 +27,6 @@ from deocc_aug.types import Box, Image, Mask
 
 LEAST_PX = 16  # of a box's shorter side
 PLACES = 192
-MIRRORED = np.array([JOINTS.index(name.replace(*swap)) for name in JOINTS[:BODY]
-                     for swap in [("left", "right") if name.startswith("left") else ("right", "left")]])
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 

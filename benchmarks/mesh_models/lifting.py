@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deocc_aug.benchmarks.mesh_models.data import MIRRORED, Posed
+from deocc_aug.benchmarks.mesh_models.data import Posed
 from deocc_aug.benchmarks.mesh_models.model import ROOM, STRIDE, CompactHMR, Said, seen_by
-from deocc_aug.benchmarks.mesh_models.skin import BODY, Skin
+from deocc_aug.benchmarks.mesh_models.skin import BODY, Skin, mirrored_turns
 from deocc_aug.training.diffusion import adamw
 
 EVERY = 40  # one vertex in so many is looked at
@@ -55,10 +55,9 @@ def looked_at(bodies: Bodies, which: Tensor, skin: Skin, size: tuple[int, int], 
         return torch.randn(shape, generator=generator)
 
     count = len(which)
-    mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     rotations, betas, far = bodies.rotations[which], bodies.betas[which], bodies.distances[which]
     flip = (torch.rand(count, generator=generator) < 0.5)[:, None, None, None]
-    rotations = torch.where(flip, mirror @ rotations[:, torch.from_numpy(MIRRORED)] @ mirror, rotations)
+    rotations = torch.where(flip, mirrored_turns(rotations), rotations)
     turn = about(2, 0.14 * normal(count)) @ about(0, 0.15 * normal(count)) @ about(1, 2 * math.pi * torch.rand(count, generator=generator))
     rotations = turn[:, None] @ rotations
     joints, vertices = skin.some(rotations, betas, torch.arange(0, len(skin.template), EVERY))

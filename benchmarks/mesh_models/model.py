@@ -16,7 +16,7 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from deocc_aug.benchmarks.mesh_models.skin import BETAS, BODY, Skin
+from deocc_aug.benchmarks.mesh_models.skin import BETAS, BODY, MIRRORED, Skin, mirrored_turns, nearest_turns
 from deocc_aug.canvas import place, widened
 from deocc_aug.types import Affine, Box
 
@@ -128,6 +128,16 @@ class CompactHMR(ModelMixin, ConfigMixin):
         person = self.person(torch.cat([far.mean((2, 3)), features.mean((2, 3))], 1))
         tokens = torch.cat([self._joints(features, maps), person[:, None]], 1)
         return self._said(tokens, self._places(maps[:, :BODY])[:, 0], maps[:, :BODY].flatten(2).log_softmax(2).view_as(maps[:, :BODY]))
+
+    def both_ways(self, crops: UInt8[Tensor, "b 3 h w"]) -> Said:
+        """What the net says of crops and of their mirror images, in the middle between the two."""
+        count, width = len(crops), self.size[1]
+        said = self(torch.cat([crops, crops.flip(3)]))
+        rotations = nearest_turns((said.rotations[:count] + mirrored_turns(said.rotations[count:])) / 2)
+        other = torch.stack([width - said.pelvis[count:, 0], said.pelvis[count:, 1]], 1)
+        maps = torch.stack([said.heatmaps[:count], said.heatmaps[count:, MIRRORED].flip(3)]).logsumexp(0) - math.log(2)
+        scale, distance = ((of[:count] * of[count:]).sqrt() for of in (said.per_metre, said.distance))
+        return Said(rotations, (said.betas[:count] + said.betas[count:]) / 2, (said.pelvis[:count] + other) / 2, scale, distance, maps)
 
     def lifted(self, places: Float[Tensor, "b 22 2"]) -> Said:
         """What the net says of people of whom it sees no picture, only where their joints are, x and y in crop pixels."""

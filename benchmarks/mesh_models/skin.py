@@ -17,6 +17,9 @@ from deocc_aug.humans.open_body.tree import JOINTS, PARENTS
 
 BODY = 22
 """The first joints of the tree, pelvis to wrists; a regressor says how they are turned."""
+MIRRORED = [JOINTS.index(name.replace(*swap)) for name in JOINTS[:BODY]
+            for swap in [("left", "right") if name.startswith("left") else ("right", "left")]]
+"""Of each of those the one that a mirror makes of it."""
 HANDS = slice(25, 55)
 BETAS = 10
 
@@ -75,7 +78,6 @@ class Skin(nn.Module):
         return torch.stack(out, 1)
 
 
-
 def skin_of(arrays: Mapping[str, np.ndarray]) -> Skin:
     """A body in SMPL-X's format, as `deocc-aug body export` writes it, in torch; the fingers are straight."""
     weights, regressor, template = (torch.from_numpy(arrays[name]).float() for name in ("weights", "J_regressor", "v_template"))
@@ -114,8 +116,20 @@ def local_turns(rotations: Float[Tensor, "b 22 3 3"]) -> Float[Tensor, "b 22 3 3
     return torch.cat([rotations[:, :1], rotations[:, parents].mT @ rotations[:, 1:]], 1)
 
 
+def mirrored_turns(rotations: Float[Tensor, "b 22 3 3"]) -> Float[Tensor, "b 22 3 3"]:
+    """Whole rotations of the bodies that a mirror beside the camera shows."""
+    mirror = torch.diag(rotations.new_tensor([-1.0, 1.0, 1.0]))
+    return mirror @ rotations[:, MIRRORED] @ mirror
+
+
+def nearest_turns(matrices: Float[Tensor, "b j 3 3"]) -> Float[Tensor, "b j 3 3"]:
+    """The rotation nearest to each matrix, such as to a mean of rotations."""
+    left, _, right = torch.linalg.svd(matrices)
+    proper = torch.ones_like(matrices[..., 0])
+    proper[..., 2] = torch.linalg.det(left @ right).sign()
+    return left @ (proper[..., None] * right)
+
+
 def middle_turns(rotations: Float[np.ndarray, "n j 3 3"]) -> Float[np.ndarray, "j 3 3"]:
     """The rotation in the middle of many, of every joint: the one nearest to their mean (Moakher 2002)."""
-    left, _, right = np.linalg.svd(rotations.astype(np.float64).mean(0))
-    left[..., 2] *= np.linalg.det(left @ right)[..., None]
-    return np.asarray(left @ right)
+    return nearest_turns(torch.from_numpy(rotations.astype(np.float64).mean(0))[None])[0].numpy()
