@@ -16,6 +16,15 @@ def precision(device: str | torch.device | None, dtype: torch.dtype | None, half
     return torch.float16 if half and torch.device(device or "cpu").type == "cuda" else torch.float32
 
 
+def quick_in_bf16(device: str | torch.device) -> bool:
+    """Whether bfloat16 saves time there: a CPU with AVX2 alone computes convolutions in it many times slower than in float32."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "DEFAULT")
+
+
 def placed(pipeline: Any, device: str | torch.device | None, offload: bool) -> Any:
     """A diffusers pipeline on the device; with `offload`, its nets wait in the CPU's memory, where it says in which order they run.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm import tqdm
 
 from deocc_aug.benchmarks.mesh_models.data import Posed
 from deocc_aug.benchmarks.mesh_models.model import ROOM, STRIDE, CompactHMR, Said, seen_by
@@ -98,7 +99,7 @@ def teach(model: CompactHMR, bodies: Bodies, loss: Losses, steps: int, learning_
     height, width = model.size
     error = torch.zeros(())
     with torch.enable_grad():
-        for step in range(steps):
+        for step in tqdm(range(steps), desc="lessons", unit="step"):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
             which = torch.randint(len(bodies.betas), (BATCH,), generator=generator)

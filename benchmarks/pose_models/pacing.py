@@ -14,6 +14,8 @@ from mmengine.registry import HOOKS, LOOPS, OPTIM_WRAPPERS
 from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 
+from deocc_aug.devices import quick_in_bf16
+
 SPENT = "seconds_trained"  # in the checkpoint's message hub
 
 
@@ -80,12 +82,13 @@ class PacedLearningRate(Hook):
 
 @OPTIM_WRAPPERS.register_module()
 class Bfloat16OptimWrapper(OptimWrapper):
-    """Computes forward passes in bfloat16 on any device; MMEngine's own wrapper refuses CPUs."""
+    """Computes forward passes in bfloat16 on any device where that is quick; MMEngine's own wrapper refuses CPUs."""
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """What a forward pass runs in."""
-        with super().optim_context(model), torch.autocast(next(model.parameters()).device.type, torch.bfloat16):
+        device = next(model.parameters()).device
+        with super().optim_context(model), torch.autocast(device.type, torch.bfloat16, enabled=quick_in_bf16(device)):
             yield
 
 

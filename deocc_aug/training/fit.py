@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, TQDMProgressBar, WeightAveraging
 from pytorch_lightning.loggers import CSVLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from deocc_aug.devices import quick_in_bf16
 from deocc_aug.training.diffusion import PartModule
 
 CHECKPOINT = "last.ckpt"
@@ -34,12 +37,18 @@ def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time
         max_time: wall time over all resumed runs together, DD:HH:MM:SS; None for `max_steps` alone.
         max_steps: optimizer steps over all resumed runs together.
         ema: decay of the averaged weights.
+        precision: Lightning's; bfloat16 gives way to 32-true, with a warning, where it would be slower.
         resume: go on from `out/last.ckpt` where there is one.
 
     Returns:
         The exported part's folder.
     """
     out.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    if precision.startswith("bf16") and not quick_in_bf16(device):
+        warnings.warn(f"precision is {precision}, which the {device} of this machine computes slower than float32: training in 32-true",
+                      stacklevel=2)
+        precision = "32-true"
     callbacks: list[Callback] = [
         EMA(ema, begin=min(300, max_steps // 4)),
         ModelCheckpoint(dirpath=out, filename="step", every_n_train_steps=save_every, save_last=True, save_top_k=1,

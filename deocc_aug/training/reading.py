@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from deocc_aug.appearance.text import tokens_of
 from deocc_aug.describe.colours import ANCHORS, lab
@@ -49,7 +50,7 @@ def teach(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, steps: int, seed: in
     optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-3)
     loss = torch.zeros(())
     with torch.enable_grad():
-        for _ in range(steps):
+        for _ in tqdm(range(steps), desc="lessons", unit="step"):
             looks = invented(rng, BATCH)
             tokens = tokens_of(tokenizer, [prompt_of(one) for one in looks]).to(device)
             truth = torch.from_numpy(np.stack([told(one) for one in looks])).to(device)
