@@ -16,7 +16,7 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from deocc_aug.benchmarks.mesh_models.skin import BETAS, BODY, MIRRORED, Skin, mirrored_turns, nearest_turns
+from deocc_aug.benchmarks.mesh_models.skin import BETAS, BODY, Skin
 from deocc_aug.canvas import place, widened
 from deocc_aug.types import Affine, Box
 
@@ -125,45 +125,15 @@ class CompactHMR(ModelMixin, ConfigMixin):
         up = F.interpolate(self.lateral(far), size=middle.shape[2:], mode="nearest")
         features = self.merged(middle + up)
         maps = self.maps(features).float()                                     # (B, 44, h/8, w/8)
-        person = self.person(torch.cat([far.mean((2, 3)), features.mean((2, 3))], 1))
-        tokens = torch.cat([self._joints(features, maps), person[:, None]], 1)
-        return self._said(tokens, self._places(maps[:, :BODY])[:, 0], maps[:, :BODY].flatten(2).log_softmax(2).view_as(maps[:, :BODY]))
-
-    def both_ways(self, crops: UInt8[Tensor, "b 3 h w"]) -> Said:
-        """What the net says of crops and of their mirror images, in the middle between the two."""
-        count, width = len(crops), self.size[1]
-        said = self(torch.cat([crops, crops.flip(3)]))
-        rotations = nearest_turns((said.rotations[:count] + mirrored_turns(said.rotations[count:])) / 2)
-        other = torch.stack([width - said.pelvis[count:, 0], said.pelvis[count:, 1]], 1)
-        maps = torch.stack([said.heatmaps[:count], said.heatmaps[count:, MIRRORED].flip(3)]).logsumexp(0) - math.log(2)
-        scale, distance = ((of[:count] * of[count:]).sqrt() for of in (said.per_metre, said.distance))
-        return Said(rotations, (said.betas[:count] + said.betas[count:]) / 2, (said.pelvis[:count] + other) / 2, scale, distance, maps)
-
-    def lifted(self, places: Float[Tensor, "b 22 2"]) -> Said:
-        """What the net says of people of whom it sees no picture, only where their joints are, x and y in crop pixels."""
-        told = places / torch.tensor(self.size[::-1], device=places.device) - 0.5
-        inputs = F.pad(told, (2 * self.maps.in_channels, 4))
-        tokens = torch.cat([self.token(inputs), self.person.bias.expand(len(places), 1, -1)], 1)
-        return self._said(tokens, places[:, 0], torch.zeros(*places.shape[:2], 1, 1, device=places.device))
-
-    @torch.no_grad()
-    def silence(self) -> None:
-        """Makes the joints deaf to everything but where the first maps look, as `lifted` shows it."""
-        places = slice(2 * self.maps.in_channels, 2 * self.maps.in_channels + 2)
-        heard = self.token.weight[:, places].clone()
-        self.token.weight.zero_()
-        self.token.weight[:, places] = heard
-        self.person.weight.zero_()
-
-    def _said(self, tokens: Float[Tensor, "b 23 width"], pelvis: Float[Tensor, "b 2"], heatmaps: Float[Tensor, "b 22 h w"]) -> Said:
-        """What the tokens tell once they have told one another."""
+        tokens = torch.cat([self._joints(features, maps), self.person(torch.cat([far.mean((2, 3)), features.mean((2, 3))], 1))[:, None]], 1)
         told = self.calm(self.talk(tokens + self.names)).float()               # (B, 23, width)
         six = torch.einsum("bjw,jwk->bjk", told[:, :BODY], self.turn.float()) + self.upright.float()
-        rest = self.shape(told[:, BODY].to(self.names.dtype)).float()
-        shift = rest[:, BETAS:BETAS + 2] * self.size[0] / 8
-        per_metre = self.size[0] * _PER_METRE * torch.exp(rest[:, BETAS + 2].clamp(-3, 3))
-        distance = _FAR * torch.exp(rest[:, BETAS + 3].clamp(-3, 3))
-        return Said(rotation_of(six), rest[:, :BETAS], pelvis + shift, per_metre, distance, heatmaps)
+        rest = self.shape(told[:, BODY].to(dtype)).float()
+        height, pelvis = self.size[0], self._places(maps[:, :BODY])[:, 0]
+        shift = rest[:, BETAS:BETAS + 2] * height / 8
+        per_metre = height * _PER_METRE * torch.exp(rest[:, BETAS + 2].clamp(-3, 3))
+        return Said(rotation_of(six), rest[:, :BETAS], pelvis + shift, per_metre, _FAR * torch.exp(rest[:, BETAS + 3].clamp(-3, 3)),
+                    maps[:, :BODY].flatten(2).log_softmax(2).view_as(maps[:, :BODY]))
 
     def _joints(self, features: Tensor, maps: Tensor) -> Float[Tensor, "b 22 width"]:
         """A token a joint: what is seen where its two maps look, where that is, and how sure the first is."""
@@ -180,12 +150,6 @@ class CompactHMR(ModelMixin, ConfigMixin):
         share = maps.flatten(2).softmax(2).view_as(maps)
         down, across = ((torch.arange(n, device=maps.device) + 0.5) * STRIDE for n in maps.shape[2:])
         return torch.stack([(share.sum(2) * across).sum(2), (share.sum(3) * down).sum(2)], 2)
-
-
-def seen_by(batch: dict[str, Tensor], points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
-    """Crop pixels in which the crops' own cameras see points about the pelvis."""
-    before = points + batch["pelvis"][:, None]
-    return before[..., :2] / before[..., 2:].clamp(min=0.1) * batch["focal"][:, None, None] + batch["middle"][:, None]
 
 
 def crop_of(box: Box, size: tuple[int, int]) -> Affine:

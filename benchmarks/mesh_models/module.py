@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deocc_aug.benchmarks.mesh_models.data import MeshData
-from deocc_aug.benchmarks.mesh_models.lifting import EVERY, bodies_of, teach
-from deocc_aug.benchmarks.mesh_models.model import STRIDE, CompactHMR, Said, seen_by
+from deocc_aug.benchmarks.mesh_models.model import STRIDE, CompactHMR, Said
 from deocc_aug.benchmarks.mesh_models.skin import BODY, local_turns, read_skin
 from deocc_aug.benchmarks.meshes import aligned_joint_errors, joint_errors
 from deocc_aug.training.diffusion import PartModule
 
+EVERY = 40  # one vertex in so many is compared
 SIGMA = 0.8  # cells, of the heatmaps that are aimed at
 
 
@@ -24,7 +24,6 @@ class MeshModule(PartModule):
     Args:
         body: the file that `deocc-aug body export` wrote; the model takes its body from it and carries it along.
         start: folder of a trained one of the same sizes to begin from; None begins from nothing.
-        lessons: steps in which, before the first, the joints learn to tell bodies from where they are seen (`lifting`).
         size: (height, width) px of the crop.
         channels, blocks, width, layers: of the net, see `CompactHMR`.
         turn_weight, local_weight: of the rotations' squared distances (whole, and relative to parents).
@@ -37,8 +36,7 @@ class MeshModule(PartModule):
                  channels: tuple[int, int, int, int] = (24, 48, 96, 128), blocks: tuple[int, int, int] = (1, 2, 2), width: int = 128,
                  layers: int = 3, turn_weight: float = 1.0, local_weight: float = 0.3, joint_weight: float = 6.0,
                  vertex_weight: float = 2.0, seen_weight: float = 4.0, map_weight: float = 0.25, shape_weight: float = 0.02,
-                 distance_weight: float = 0.2, learning_rate: float = 1.5e-3, warm_up: int = 200, final: float = 0.01,
-                 lessons: int = 0) -> None:
+                 distance_weight: float = 0.2, learning_rate: float = 1.5e-3, warm_up: int = 200, final: float = 0.01) -> None:
         super().__init__(learning_rate, warm_up, final)
         skin = read_skin(Path(body))
         model = CompactHMR(size, channels, blocks, width, layers, *skin.weight.shape)
@@ -46,19 +44,15 @@ class MeshModule(PartModule):
             begun = CompactHMR.from_pretrained(start, dtype=torch.float32, local_files_only=True)
             model.load_state_dict(begun.state_dict())
         model.skin.load_state_dict(skin.state_dict())
-        self.model, self.lessons = model.to(memory_format=torch.channels_last), lessons
+        self.model = model.to(memory_format=torch.channels_last)
         self.weights = {"turn": turn_weight, "local": local_weight, "joint": joint_weight, "vertex": vertex_weight, "seen": seen_weight,
                         "map": map_weight, "shape": shape_weight, "distance": distance_weight}
 
     def on_fit_start(self) -> None:
-        """The fingers take the pose that people of the data have on average; then the lessons."""
+        """The fingers take the pose that people of the data have on average."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, MeshData):
             self.model.skin.hands.copy_(torch.from_numpy(data.hands))
-            if self.lessons and self.trainer.ckpt_path is None:
-                device = self.device
-                teach(self.model.cpu(), bodies_of(data.people), lambda said, batch: self.total(self.losses(said, batch)[0]), self.lessons)
-                self.model.to(device)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         said = self.model(batch["picture"])
@@ -69,10 +63,6 @@ class MeshModule(PartModule):
         self.log("mpjpe", off["joints"].mean(), prog_bar=True)
         stream = self.trainer.datamodule.stream  # type: ignore[attr-defined]
         stream.note(batch["who"], off["pa"])
-        return self.total(losses)
-
-    def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """The weighted sum."""
         return torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
 
     def losses(self, said: Said, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Float[Tensor, "b"]]]:
@@ -105,6 +95,12 @@ class MeshModule(PartModule):
     def export(self, folder: Path) -> None:
         """Writes the model with its body: fp16 safetensors and its config."""
         self.model.half().save_pretrained(folder)
+
+
+def seen_by(batch: dict[str, Tensor], points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
+    """Crop pixels in which the crops' own cameras see points about the pelvis."""
+    before = points + batch["pelvis"][:, None]
+    return before[..., :2] / before[..., 2:].clamp(min=0.1) * batch["focal"][:, None, None] + batch["middle"][:, None]
 
 
 def map_loss(said: Float[Tensor, "b j h w"], seen: Float[Tensor, "b j 2"]) -> Tensor:

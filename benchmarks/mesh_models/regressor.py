@@ -28,7 +28,7 @@ NAMES = ("clean", "occluded")
 class CompactRegressor:
     """A `MeshRegressor`: the compact net, and its own open body.
 
-    A person's prediction depends on their image and box alone: everybody is looked at by themselves, and in the mirror, on one thread.
+    A person's prediction depends on their image and box alone: everybody is looked at by themselves, on one thread.
 
     Args:
         weights: "clean", "occluded", or a folder that a training wrote (`DIR/part`).
@@ -60,7 +60,7 @@ class CompactRegressor:
         to_crop = crop_of(np.asarray(box, np.float64), self.model.size)
         crop = resample(np.ascontiguousarray(image), to_crop, self.model.size)
         with torch.inference_mode(), one_thread():
-            said: Said = self.model.both_ways(torch.from_numpy(crop).permute(2, 0, 1)[None].to(self.model.device))
+            said: Said = self.model(torch.from_numpy(crop).permute(2, 0, 1)[None].to(self.model.device))
             everything = torch.arange(len(self.model.skin.template), device=self.model.device)
             joints, vertices = self.model.skin.some(said.rotations, said.betas, everything)
             joints, vertices = (said.placed(points, self.model.size)[0].cpu().numpy() for points in (joints, vertices))

@@ -116,20 +116,8 @@ def local_turns(rotations: Float[Tensor, "b 22 3 3"]) -> Float[Tensor, "b 22 3 3
     return torch.cat([rotations[:, :1], rotations[:, parents].mT @ rotations[:, 1:]], 1)
 
 
-def mirrored_turns(rotations: Float[Tensor, "b 22 3 3"]) -> Float[Tensor, "b 22 3 3"]:
-    """Whole rotations of the bodies that a mirror beside the camera shows."""
-    mirror = torch.diag(rotations.new_tensor([-1.0, 1.0, 1.0]))
-    return mirror @ rotations[:, MIRRORED] @ mirror
-
-
-def nearest_turns(matrices: Float[Tensor, "b j 3 3"]) -> Float[Tensor, "b j 3 3"]:
-    """The rotation nearest to each matrix, such as to a mean of rotations."""
-    left, _, right = torch.linalg.svd(matrices)
-    proper = torch.ones_like(matrices[..., 0])
-    proper[..., 2] = torch.linalg.det(left @ right).sign()
-    return left @ (proper[..., None] * right)
-
-
 def middle_turns(rotations: Float[np.ndarray, "n j 3 3"]) -> Float[np.ndarray, "j 3 3"]:
     """The rotation in the middle of many, of every joint: the one nearest to their mean (Moakher 2002)."""
-    return nearest_turns(torch.from_numpy(rotations.astype(np.float64).mean(0))[None])[0].numpy()
+    left, _, right = np.linalg.svd(rotations.astype(np.float64).mean(0))
+    left[..., 2] *= np.linalg.det(left @ right)[..., None]
+    return np.asarray(left @ right)
