@@ -70,8 +70,8 @@ class ListeningAppearanceModule(ListeningModule):
         return painted(self, self.hear(noisy, batch["condition"], timesteps, batch["words"]), batch, timesteps)
 
     def export(self, folder: Path) -> None:
-        AppearancePipeline(self.unet.half(), self.scheduler, self.patch, self.text_encoder.half(), self.tokenizer).save_pretrained(
-            folder, max_shard_size="12MB")
+        pipeline = AppearancePipeline(self.unet.half(), self.scheduler, self.patch, self.text_encoder.half(), self.tokenizer)
+        pipeline.save_pretrained(folder)
 
 
 def painted(module: DiffusionModule, clean: Tensor, batch: dict[str, Tensor], timesteps: Tensor) -> Tensor:
