@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+ALIGNMENT = 64  # bytes, as torch allocates
 
 
 def precision(device: str | torch.device | None, dtype: torch.dtype | None, half: bool) -> torch.dtype:
@@ -39,4 +42,17 @@ def placed(pipeline: Any, device: str | torch.device | None, offload: bool) -> A
     if offload and pipeline.model_cpu_offload_seq:
         pipeline.enable_model_cpu_offload(device=place)
         return pipeline
+    for part in pipeline.components.values() if place.type == "cpu" else ():
+        if isinstance(part, torch.nn.Module):
+            aligned(part)
     return pipeline.to(place)
+
+
+def aligned(net: nn.Module) -> nn.Module:
+    """The net, its weights in memory of their own: where a file is mapped they lie anywhere, and some CPUs then round otherwise, so that
+    the same weights in another file would give other pixels.
+    """
+    for tensor in (*net.parameters(), *net.buffers()):
+        if tensor.data_ptr() % ALIGNMENT:
+            tensor.data = tensor.data.clone()
+    return net

@@ -14,6 +14,7 @@ from presets import write_tiny_preset
 
 from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts
 from deocc_aug.appearance.painter import painter_class
+from deocc_aug.devices import ALIGNMENT
 from deocc_aug.observe.protocol import told
 from deocc_aug.types import Label
 
@@ -340,6 +341,8 @@ def test_the_callers_words_are_in_the_description_and_exact_pixels_hold(worded: 
     assert (told_so.changed_mask <= picture.occluder_mask | (told_so.amodal_mask > 0.5)).all()
     worded.save_pretrained(tmp_path / "mine", name="mine", revision="1")
     again = Deoccluder.from_pretrained(tmp_path / "mine")
+    weights = [tensor for net in (again.body.unet, again.appearance.unet, again.appearance.vae) for tensor in net.parameters()]
+    assert all(tensor.data_ptr() % ALIGNMENT == 0 for tensor in weights)  # a mapped file would put them anywhere
     assert same(again(picture.image, picture.person(), options=Options(prompt="a red coat")), told_so)
 
 

@@ -12,6 +12,7 @@ import torch
 from deocc_aug.canvas import box_of
 from deocc_aug.describe.closed import ONE_READER
 from deocc_aug.describe.questions import DEFAULT, NOT_SEEN, QUESTIONS
+from deocc_aug.devices import aligned
 from deocc_aug.types import Image, Mask
 
 GREY = 127
@@ -47,7 +48,8 @@ class BlipAnswers:
 
         model = BlipForQuestionAnswering.from_pretrained(folder, local_files_only=True, dtype=dtype or torch.float32)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
-        return cls(model.to(device or "cpu").eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True), processor, sure, keys)
+        aligned(model).to(device or "cpu").eval()
+        return cls(model, AutoTokenizer.from_pretrained(folder, local_files_only=True), processor, sure, keys)
 
     @torch.inference_mode()
     def __call__(self, image: Image, visible: Mask) -> dict[str, tuple[str, float]]:
