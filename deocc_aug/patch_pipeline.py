@@ -37,9 +37,15 @@ class PatchPipeline(DiffusionPipeline):
         raise NotImplementedError
 
     def predict(self, noisy: Float[Tensor, "b s gh gw"], condition: Float[Tensor, "b c gh gw"],
-                timestep: Tensor, words: Float[Tensor, "n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
-        """The UNet's output for a noisy state; `words` for one that hears them."""
-        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        if words is None:
-            return self.unet(together, timestep).sample
-        return self.unet(together, timestep, encoder_hidden_states=words.expand(len(noisy), -1, -1)).sample
+                timestep: Tensor) -> Float[Tensor, "b s gh gw"]:
+        """The UNet's output for a noisy state."""
+        return predicted(self.unet, noisy, condition, timestep)
+
+
+def predicted(unet: UNet2DModel | UNet2DConditionModel, noisy: Float[Tensor, "b s gh gw"], condition: Float[Tensor, "b c gh gw"],
+              timestep: Tensor, words: Float[Tensor, "n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
+    """A UNet's output for a noisy state; `words` for one that hears them, the same for all."""
+    together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
+    if words is None:
+        return unet(together, timestep).sample
+    return unet(together, timestep, encoder_hidden_states=words.expand(len(noisy), -1, -1)).sample

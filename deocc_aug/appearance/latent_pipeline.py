@@ -1,17 +1,15 @@
 """Stage 2 in latents as a diffusers pipeline: a canvas with a hole in and words, a painted canvas out."""
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 import torch
 from diffusers import AsymmetricAutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from jaxtyping import Float
-from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from deocc_aug.appearance.autoencoder import decode, shrinkage
 from deocc_aug.appearance.codec import condition_channels, encode_canvas, to_unit, without_body
+from deocc_aug.appearance.sampling import sampled
 from deocc_aug.appearance.text_pipeline import TextPipeline, fits
 from deocc_aug.patches import SHRINK
 from deocc_aug.types import Body, Canvas, Mask, Observation
@@ -65,28 +63,8 @@ class LatentAppearancePipeline(TextPipeline):
         silent = torch.from_numpy(self.read("")[0]).to(condition)
         told = silent if words is None else torch.from_numpy(words).to(condition)                               # (tokens, channels)
         noise = torch.randn((samples, int(self.vae.config.latent_channels), *encoded.shape[1:]), generator=generator)
-        latents = self.sample(condition, blind, told, silent, noise.to(condition), steps, guidance)             # (K, L, gh, gw)
+        latents = sampled(self.unet, self.scheduler, condition, blind, noise.to(condition), steps, guidance, told, silent)  # (K, L, gh, gw)
         known = torch.from_numpy((~hole).astype(np.float32))[None, None].to(condition).expand(samples, -1, -1, -1)
         seen = torch.from_numpy(to_unit(canvas.image))[None].to(condition).expand(samples, -1, -1, -1)
         pictures = decode(self.vae, latents, seen, known).float().clamp(-1, 1)                                  # (K, 3, h, w)
         return ((pictures + 1) * 127.5).permute(0, 2, 3, 1).cpu().numpy()
-
-    def sample(self, condition: Float[Tensor, "k c gh gw"], blind: Float[Tensor, "k c gh gw"] | None, told: Float[Tensor, "n d"],
-               silent: Float[Tensor, "n d"], noise: Float[Tensor, "k l gh gw"], steps: int, guidance: float) -> Float[Tensor, "k l gh gw"]:
-        """Denoises `noise` in `steps` DDIM steps to clean latents."""
-        scheduler = copy(self.scheduler)  # it keeps count, and another thread may be painting
-        scheduler.set_timesteps(steps, device=self.device)
-        noisy, clean = noise, noise
-        for timestep in scheduler.timesteps:
-            clean = self.predict(noisy, condition, told, timestep)
-            if blind is not None:
-                without = self.predict(noisy, blind, silent, timestep)
-                clean = without + guidance * (clean - without)
-            noisy = scheduler.step(clean, timestep, noisy).prev_sample
-        return clean
-
-    def predict(self, noisy: Float[Tensor, "k l gh gw"], condition: Float[Tensor, "k c gh gw"], words: Float[Tensor, "n d"],
-                timestep: Tensor) -> Float[Tensor, "k l gh gw"]:
-        """The UNet's output for noisy latents."""
-        together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
-        return self.unet(together, timestep, encoder_hidden_states=words.expand(len(noisy), -1, -1)).sample

@@ -1,17 +1,16 @@
 """Stage 2 as a diffusers pipeline: a canvas with a hole in, a painted canvas out."""
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel, UNet2DModel
 from jaxtyping import Float
-from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from deocc_aug.appearance.codec import condition_channels, decode_picture, encode_canvas, state_channels, without_body
+from deocc_aug.appearance.sampling import sampled
 from deocc_aug.appearance.text_pipeline import fits, read_prompt
 from deocc_aug.describe.describer import Reader
 from deocc_aug.patch_pipeline import PatchPipeline
@@ -74,21 +73,6 @@ class AppearancePipeline(PatchPipeline):
         silent = None if read is None else torch.from_numpy(read("")[0]).to(condition)                               # (tokens, channels)
         told = silent if silent is None or words is None else torch.from_numpy(words).to(condition)
         noise = torch.randn((samples, state_channels(patch), *encoded.shape[1:]), generator=generator)
-        state = self.sample(condition, blind, noise.to(condition), steps, guidance, told, silent)                    # (K, S, gh, gw)
+        state = sampled(self.unet, self.scheduler, condition, blind, noise.to(condition), steps, guidance, told, silent,
+                        bound=1)                                                                                     # (K, S, gh, gw)
         return np.stack([decode_picture(one, patch) for one in state.float().cpu().numpy()])
-
-    def sample(self, condition: Float[Tensor, "b c gh gw"], blind: Float[Tensor, "b c gh gw"] | None, noise: Float[Tensor, "b s gh gw"],
-               steps: int, guidance: float, told: Float[Tensor, "n d"] | None = None,
-               silent: Float[Tensor, "n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
-        """Denoises `noise` in `steps` DDIM steps to states in [-1, 1]."""
-        scheduler = copy(self.scheduler)  # it keeps count, and another thread may be painting
-        scheduler.set_timesteps(steps, device=self.device)
-        noisy, clean = noise, noise
-        for timestep in scheduler.timesteps:
-            clean = self.predict(noisy, condition, timestep, told)
-            if blind is not None:
-                without = self.predict(noisy, blind, timestep, silent)
-                clean = without + guidance * (clean - without)
-            clean = clean.clamp(-1, 1)
-            noisy = scheduler.step(clean, timestep, noisy).prev_sample
-        return clean

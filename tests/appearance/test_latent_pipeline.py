@@ -6,17 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import draw
+from painting import paint
 
 from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
 from deocc_aug.appearance.painter import Painter, painter_class
-from deocc_aug.canvas import cut, place
-from deocc_aug.observe.given import observe
 from deocc_aug.training.appearance_module import AppearanceModule
 from deocc_aug.training.autoencoder_module import AutoencoderModule
 from deocc_aug.training.latent_module import LatentAppearanceModule, begin_from
 from deocc_aug.training.listening import listeners
-from deocc_aug.types import Body
 
 TINY = (32, 32, 32)
 
@@ -38,21 +35,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline(folder: Path) -> LatentAppearancePipeline:
     return LatentAppearancePipeline.from_pretrained(folder / "part", dtype=torch.float32)
-
-
-def paint(pipeline: LatentAppearancePipeline, seed: int = 0, hidden: int = 0, **options: object) -> np.ndarray:
-    picture = draw()
-    image = picture.image.copy()
-    image[picture.occluder_mask] = hidden
-    canvas = cut(image, place(np.array([0.0, 0, 220, 300]), (256, 192)), (256, 192))
-    observation = observe(canvas, picture.person())
-    joints = np.concatenate([np.random.default_rng(0).uniform(50, 150, (17, 2)), np.ones((17, 1))], 1)
-    amodal = np.zeros((256, 192), np.float32)
-    amodal[30:220, 60:130] = 1
-    hole = cut(np.repeat(picture.occluder_mask[..., None], 3, 2).view(np.uint8) * 255, canvas.image_to_canvas, (256, 192)).image[..., 0] > 0
-    settings = {"steps": 2, "guidance": 1.0, **options}
-    body = Body(amodal, joints, amodal[None], 0.0)
-    return pipeline(canvas, observation, body, hole, generator=torch.Generator().manual_seed(seed), **settings)
 
 
 def test_it_is_kept_in_half_precision_in_files_that_are_small(folder: Path, pipeline: LatentAppearancePipeline) -> None:

@@ -6,15 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import draw
+from painting import paint
 
 from deocc_aug.appearance.painter import Painter, painter_class
 from deocc_aug.appearance.pipeline import AppearancePipeline
-from deocc_aug.canvas import cut, place
-from deocc_aug.observe.given import observe
 from deocc_aug.training.appearance_module import AppearanceModule, ListeningAppearanceModule
 from deocc_aug.training.listening import listeners
-from deocc_aug.types import Body
 
 TINY = (32, 32, 32)
 
@@ -46,20 +43,6 @@ def folder(deaf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline(folder: Path) -> AppearancePipeline:
     return AppearancePipeline.from_pretrained(folder, dtype=torch.float32)
-
-
-def paint(pipeline: AppearancePipeline, hidden: int = 0, **options: object) -> np.ndarray:
-    picture = draw()
-    image = picture.image.copy()
-    image[picture.occluder_mask] = hidden
-    canvas = cut(image, place(np.array([0.0, 0, 220, 300]), (256, 192)), (256, 192))
-    amodal = np.zeros((256, 192), np.float32)
-    amodal[30:220, 60:130] = 1
-    joints = np.concatenate([np.random.default_rng(0).uniform(50, 150, (17, 2)), np.ones((17, 1))], 1)
-    hole = cut(np.repeat(picture.occluder_mask[..., None], 3, 2).view(np.uint8) * 255, canvas.image_to_canvas, (256, 192)).image[..., 0] > 0
-    settings = {"steps": 1, "guidance": 1.0, **options}
-    return pipeline(canvas, observe(canvas, picture.person()), Body(amodal, joints, amodal[None], 0.0), hole,
-                    generator=torch.Generator().manual_seed(0), **settings)
 
 
 def test_it_begins_as_the_one_that_hears_nothing(deaf: Path) -> None:

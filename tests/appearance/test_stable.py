@@ -10,18 +10,14 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionControlNetInpaintPipeline
-from pictures import draw
+from painting import SIZE, case, paint
 from tiny_hub import write_tiny_hub, write_tiny_sd15
 
 from deocc_aug.appearance.openpose import openpose_picture
 from deocc_aug.appearance.painter import Painter, painter_class
 from deocc_aug.appearance.stable import StableAppearancePipeline, to_tensor, without_hole
 from deocc_aug.appearance.stable_memory import budget, parameters
-from deocc_aug.canvas import cut, place
-from deocc_aug.observe.given import observe
-from deocc_aug.types import Body, Canvas, Observation
-
-SIZE = (256, 192)
+from deocc_aug.types import Body
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +36,6 @@ def pipeline(part: Path, cache: Path) -> StableAppearancePipeline:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
         return StableAppearancePipeline.from_pretrained(part, dtype=torch.float32)
-
-
-def case(hidden: int = 0) -> tuple[Canvas, Observation, Body, np.ndarray]:
-    picture = draw()
-    image = picture.image.copy()
-    image[picture.occluder_mask] = hidden
-    canvas = cut(image, place(np.array([0.0, 0, 220, 300]), SIZE), SIZE)
-    joints = np.concatenate([np.random.default_rng(0).uniform(50, 150, (17, 2)), np.ones((17, 1))], 1)
-    amodal = np.zeros(SIZE, np.float32)
-    amodal[30:230, 60:130] = 1
-    hole = cut(np.repeat(picture.occluder_mask[..., None], 3, 2).view(np.uint8) * 255, canvas.image_to_canvas, SIZE).image[..., 0] > 0
-    assert (hole & (amodal > 0.5)).any() and (hole & (amodal < 0.5)).any()
-    return canvas, observe(canvas, picture.person()), Body(amodal, joints, amodal[None], 0.0), hole
-
-
-def paint(pipeline: StableAppearancePipeline, seed: int = 0, hidden: int = 0, **options: Any) -> np.ndarray:
-    canvas, observation, body, hole = case(hidden)
-    settings = {"steps": 2, "guidance": 1.0, **options}
-    return pipeline(canvas, observation, body, hole, generator=torch.Generator().manual_seed(seed), **settings)
 
 
 def spied(pipeline: StableAppearancePipeline, monkeypatch: pytest.MonkeyPatch, method: str = "__call__") -> list[dict[str, Any]]:
