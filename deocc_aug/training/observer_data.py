@@ -176,7 +176,7 @@ def _joints_on(to_canvas: np.ndarray, joints: Joints) -> np.ndarray:
 
 
 def read_sights(folder: Path) -> list[Sight]:
-    """The people of shards that `deocc-aug synth` wrote, behind what hides them there."""
+    """The people of shards that `deocc-aug synth` wrote, behind what hides them there; those behind nothing may be pasted upon."""
     from deocc_aug.humans.shards import read_shards
 
     out = []
@@ -186,7 +186,7 @@ def read_sights(folder: Path) -> list[Sight]:
         box = box_of(amodal)
         if box is not None and min(box[2] - box[0], box[3] - box[1]) >= 8:
             joints = np.concatenate([scene.joints_px - [x0, y0], np.ones((17, 1))], 1).astype(np.float64)
-            out.append(Sight(amodal, joints, box, image, occluder=occluder))
+            out.append(Sight(amodal, joints, box, image, occluder=occluder if occluder.any() else None))
     return out
 
 

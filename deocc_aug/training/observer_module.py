@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from diffusers import UNet2DModel
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -22,15 +23,23 @@ class ObserverModule(PartModule):
         layers: residual blocks a level.
         patch: pixels a side of a patch.
         joint_weight, state_weight, hidden_weight: of these losses beside the labels' own.
+        overlap_weight: of one minus the soft Dice overlap with the visible person, beside them.
+        start: folder of the observer to begin from, such as `compact`'s; None: from nothing.
+
+    Raises:
+        ValueError: `start` is no such folder, or its net is another.
     """
 
     def __init__(self, channels: tuple[int, ...] = (48, 64, 80, 96), layers: int = 1, patch: int = 4, joint_weight: float = 0.15,
-                 state_weight: float = 0.15, hidden_weight: float = 0.2, learning_rate: float = 1e-3, warm_up: int = 200,
-                 final: float = 0.02) -> None:
+                 state_weight: float = 0.15, hidden_weight: float = 0.2, overlap_weight: float = 0.0, start: str | None = None,
+                 learning_rate: float = 1e-3, warm_up: int = 200, final: float = 0.02) -> None:
         super().__init__(learning_rate, warm_up, final)
         unet = small_unet(condition_channels(patch), answer_channels(patch), channels, layers)
+        if start is not None:
+            unet.load_state_dict(_begun(start, unet).state_dict())
         self.unet = unet.to(memory_format=torch.channels_last)
-        self.patch, self.joint_weight, self.state_weight, self.hidden_weight = patch, joint_weight, state_weight, hidden_weight
+        self.patch, self.overlap_weight = patch, overlap_weight
+        self.joint_weight, self.state_weight, self.hidden_weight = joint_weight, state_weight, hidden_weight
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         condition = encode(batch["picture"], batch["frame"], batch["box"], batch["told"], self.patch)
@@ -38,13 +47,15 @@ class ObserverModule(PartModule):
         truth = batch["labels"].float() / 255
         losses = {"labels": label_loss(said, truth), "joints": joint_loss(said, batch["joints"], self.patch),
                   "states": state_loss(said, batch["states"]), "hidden": hidden_loss(said, batch["hidden"])}
+        if self.overlap_weight:
+            losses["overlap"] = overlap_loss(said, truth)
         self.log_dict(losses, prog_bar=True)
         with torch.no_grad():
             known = truth.sum(1) > 0.5
             guess, person = (said.labels.argmax(1) == PERSON) & known, (truth[:, PERSON] > 0.5) & known
             self.log("visible_iou", ((guess & person).sum((1, 2)) / (guess | person).sum((1, 2)).clamp(min=1)).mean(), prog_bar=True)
         return losses["labels"] + self.joint_weight * losses["joints"] + self.state_weight * losses["states"] \
-            + self.hidden_weight * losses["hidden"]
+            + self.hidden_weight * losses["hidden"] + self.overlap_weight * losses.get("overlap", 0.0)
 
     def export(self, folder: Path) -> None:
         """Writes the part as a preset holds it: fp16 safetensors and configs."""
@@ -56,6 +67,15 @@ def label_loss(said: Answer, truth: Float[Tensor, "b 4 h w"]) -> Tensor:
     log = said.labels.log_softmax(1)
     not_person = log[:, PERSON + 1:].logsumexp(1, keepdim=True)
     return -(torch.cat([log, not_person], 1) * truth).sum() / truth.sum().clamp(min=1)
+
+
+def overlap_loss(said: Answer, truth: Float[Tensor, "b 4 h w"]) -> Tensor:
+    """One minus the soft Dice overlap of each visible person (Milletari et al. 2016) where something is known: small people weigh as much
+    as large ones, so the mask is worth its IoU, not its pixels."""
+    known, person = truth.sum(1), truth[:, PERSON]
+    guess = said.labels.softmax(1)[:, PERSON] * known
+    both = (guess * person).sum((1, 2))
+    return (1 - (2 * both + 1) / (guess.sum((1, 2)) + person.sum((1, 2)) + 1)).mean()
 
 
 def joint_loss(said: Answer, joints: Float[Tensor, "b 17 3"], patch: int) -> Tensor:
@@ -81,3 +101,18 @@ def hidden_loss(said: Answer, hidden: Float[Tensor, "b"]) -> Tensor:
     known = hidden != UNKNOWN
     apart = F.binary_cross_entropy_with_logits(said.hidden, hidden.clamp(0, 1), reduction="none")
     return (apart * known).sum() / known.sum().clamp(min=1)
+
+
+def _begun(start: str, unet: UNet2DModel) -> UNet2DModel:
+    """The net of an observer that was trained before, which must be built as `unet` is."""
+    config = Path(start) / "unet" / "config.json"
+    if not config.is_file():
+        raise ValueError(f"start is {start!r}, which holds no unet/config.json: pass an observer's folder, such as "
+                         "deocc_aug/weights/compact/observer")
+    begun = UNet2DModel.from_pretrained(config.parent, dtype=torch.float32, local_files_only=True)
+    wanted, got = ({name: tuple(tensor.shape) for name, tensor in net.state_dict().items()} for net in (unet, begun))
+    if wanted != got:
+        raise ValueError(f"the observer in {start} has channels {tuple(begun.config.block_out_channels)} and {begun.config.layers_per_block} "
+                         f"layers: pass model.channels and model.layers as it has them, here {tuple(unet.config.block_out_channels)} and "
+                         f"{unet.config.layers_per_block} were asked for (or the patch is another)")
+    return begun

@@ -15,7 +15,7 @@ from deocc_aug.cli import main
 from deocc_aug.observe.codec import HIDDEN, IN_FRONT, OTHER, OUT_OF_FRAME, PERSON, VISIBLE, Answer
 from deocc_aug.observe.compact import ObserverPipeline
 from deocc_aug.training.observer_data import UNKNOWN, Cast, ObserverData, Sight, sighting
-from deocc_aug.training.observer_module import ObserverModule, hidden_loss, joint_loss, label_loss, state_loss
+from deocc_aug.training.observer_module import ObserverModule, hidden_loss, joint_loss, label_loss, overlap_loss, state_loss
 from deocc_aug.training.sources import Example
 
 SIZE = (256, 192)
@@ -99,7 +99,8 @@ def test_a_person_without_a_picture_is_refused() -> None:
 
 
 def truthful(labels: torch.Tensor) -> Answer:
-    return Answer(20 * labels, torch.zeros(1, 17, 64, 48), torch.zeros(1, 17, 3), torch.zeros(1))
+    count = len(labels)
+    return Answer(20 * labels, torch.zeros(count, 17, 64, 48), torch.zeros(count, 17, 3), torch.zeros(count))
 
 
 def test_the_right_answer_costs_nothing_and_the_wrong_one_much() -> None:
@@ -110,6 +111,27 @@ def test_the_right_answer_costs_nothing_and_the_wrong_one_much() -> None:
     assert label_loss(truthful(labels), truth) < 1e-3
     assert label_loss(truthful(labels.flip(2)), truth) > 5
     assert label_loss(truthful(labels), torch.zeros(1, 4, 8, 8)) == 0
+
+
+def test_a_small_person_who_is_missed_costs_as_much_as_a_large_one() -> None:
+    truth = torch.zeros(2, 4, 32, 32)
+    truth[0, PERSON, :24], truth[1, PERSON, :3] = 1, 1
+    truth[:, OTHER] = 1 - truth[:, PERSON]
+    found, missed = truth[:, :3].clone(), torch.zeros(2, 3, 32, 32)
+    missed[:, OTHER] = 1
+    assert overlap_loss(truthful(found), truth) < 1e-3
+    large, small = (float(overlap_loss(truthful(missed[k:k + 1]), truth[k:k + 1])) for k in range(2))
+    assert min(large, small) > 0.98
+    found[1] = missed[1]
+    assert abs(float(overlap_loss(truthful(found), truth)) - small / 2) < 1e-3
+
+
+def test_what_nobody_knows_is_no_overlap() -> None:
+    truth = torch.zeros(1, 4, 16, 16)
+    truth[:, PERSON, :4], truth[:, OTHER, 4:8] = 1, 1
+    said = truth[:, :3].clone()
+    said[:, PERSON, 8:] = 1  # where nothing is known
+    assert overlap_loss(truthful(said), truth) < 1e-3
 
 
 def test_joints_and_states_that_nobody_knows_cost_nothing() -> None:
@@ -128,7 +150,7 @@ def test_joints_and_states_that_nobody_knows_cost_nothing() -> None:
 def test_a_few_steps_on_a_few_people_lower_every_loss() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = ObserverModule(channels=(32, 32, 32), learning_rate=3e-3)
+        module = ObserverModule(channels=(32, 32, 32), learning_rate=3e-3, overlap_weight=0.5)
     noted: list[dict[str, float]] = []
     module.log_dict = lambda values, **_: noted.append({k: v.item() for k, v in values.items()})  # type: ignore[method-assign, assignment]
     module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
@@ -138,7 +160,7 @@ def test_a_few_steps_on_a_few_people_lower_every_loss() -> None:
         optimizer.zero_grad()
         module.training_step(batch, step).backward()
         optimizer.step()
-    assert all(noted[-1][name] < noted[0][name] for name in ("labels", "joints", "states"))
+    assert all(noted[-1][name] < noted[0][name] for name in ("labels", "joints", "states", "overlap"))
 
 
 def test_val_photos_are_neither_learned_from_nor_pasted_nor_moved_into(coco: Path) -> None:
@@ -159,3 +181,9 @@ def test_a_run_goes_on_where_it_stopped_and_writes_the_part(coco: Path, tmp_path
     assert torch.load(tmp_path / "last.ckpt", weights_only=False)["global_step"] == 2
     pipeline = ObserverPipeline.from_pretrained(tmp_path / "part")
     assert tuple(pipeline.unet.config.block_out_channels) == (32, 32, 32)
+    begun = ObserverModule(channels=(32, 32, 32), start=str(tmp_path / "part"))
+    assert all((tensor == pipeline.unet.state_dict()[name].float()).all() for name, tensor in begun.unet.state_dict().items())
+    with pytest.raises(ValueError, match=r"channels \(32, 32, 32\) and 1 layers"):
+        ObserverModule(channels=(32, 32), start=str(tmp_path / "part"))
+    with pytest.raises(ValueError, match="holds no unet/config.json"):
+        ObserverModule(start=str(tmp_path / "nowhere"))
