@@ -96,7 +96,8 @@ class Deoccluder:
         def loaded(kind: Any, part: str) -> Any:
             used = precision(device, dtype, part in manifest.half)
             pipeline = placed(kind.from_pretrained(manifest.part(part), dtype=used, local_files_only=True), device, offload)
-            gathered.join(pipeline.unet.eval().to(memory_format=torch.channels_last))
+            for net in filter(None, (pipeline.unet, getattr(pipeline, "listener", None))):
+                gathered.join(net.eval().to(memory_format=torch.channels_last))
             return pipeline
 
         painter = painter_class(manifest.part("appearance"))

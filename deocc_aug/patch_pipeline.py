@@ -24,12 +24,20 @@ class PatchPipeline(DiffusionPipeline):
 
     def __init__(self, unet: UNet2DModel | UNet2DConditionModel, scheduler: DDIMScheduler, patch: int = 4) -> None:
         super().__init__()
-        state, condition = self.channels(patch)
-        if (unet.config.in_channels, unet.config.out_channels) != (state + condition, state):
-            raise ValueError(f"the UNet of {type(self).__name__} has {unet.config.in_channels} in and {unet.config.out_channels} out "
-                             f"channels: with patch={patch} it needs {state + condition} and {state}")
+        self.check_channels(unet, patch)
         self.register_modules(unet=unet, scheduler=scheduler)
         self.register_to_config(patch=patch)
+
+    @classmethod
+    def check_channels(cls, unet: UNet2DModel | UNet2DConditionModel, patch: int) -> None:
+        """
+        Raises:
+            ValueError: the UNet has not the channels of this pipeline's state and condition.
+        """
+        state, condition = cls.channels(patch)
+        if (unet.config.in_channels, unet.config.out_channels) != (state + condition, state):
+            raise ValueError(f"the {type(unet).__name__} of {cls.__name__} has {unet.config.in_channels} in and {unet.config.out_channels} "
+                             f"out channels: with patch={patch} it needs {state + condition} and {state}")
 
     @staticmethod
     def channels(patch: int) -> tuple[int, int]:
@@ -43,8 +51,8 @@ class PatchPipeline(DiffusionPipeline):
 
 
 def predicted(unet: UNet2DModel | UNet2DConditionModel, noisy: Float[Tensor, "b s gh gw"], condition: Float[Tensor, "b c gh gw"],
-              timestep: Tensor, words: Float[Tensor, "n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
-    """A UNet's output for a noisy state; `words` for one that hears them, the same for all."""
+              timestep: Tensor, words: Float[Tensor, "... n d"] | None = None) -> Float[Tensor, "b s gh gw"]:
+    """A UNet's output for a noisy state; `words` for one that hears them: (n, d) the same for all, (B, n, d) each one's own."""
     together = torch.cat([noisy, condition], 1).contiguous(memory_format=torch.channels_last)
     if words is None:
         return unet(together, timestep).sample

@@ -216,7 +216,7 @@ class Evidence:
 class Description:
     """Words for the visible person: the VQA's answers with their confidence, the prompt made of them, its embedding.
 
-    `embedding` (tokens, channels) float32, None where the preset has no text encoder.
+    `embedding` (tokens, channels) float32, None where there are no words, or no text encoder to read them.
     """
 
     prompt: str = ""

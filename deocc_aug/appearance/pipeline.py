@@ -7,48 +7,53 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel, UNet2DModel
 from jaxtyping import Float
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from deocc_aug.appearance.codec import condition_channels, decode_picture, encode_canvas, state_channels, without_body
 from deocc_aug.appearance.sampling import sampled
 from deocc_aug.appearance.text_pipeline import fits, read_prompt
 from deocc_aug.describe.describer import Reader
-from deocc_aug.patch_pipeline import PatchPipeline
+from deocc_aug.patch_pipeline import PatchPipeline, predicted
 from deocc_aug.types import Body, Canvas, Mask, Observation
 
 
 class AppearancePipeline(PatchPipeline):
     """Paints what an occluder hides: body inside the amodal mask, background outside it (Noh & Chang, stage 2).
 
-    The state is the picture in patches; the UNet sees it noisy beside the known pixels, the masks and the joints, hears words where it has
-    a text encoder, and predicts the state clean.  Guidance moves away from what it would paint without knowing the body and without words.
+    The state is the picture in patches; the UNet sees it noisy beside the known pixels, the masks and the joints, and predicts it clean.
+    Guidance moves away from what it would paint without knowing the body.  Words are heard by a second, smaller UNet, which sees what the
+    first has painted and says what they change: told nothing, the first one's picture stays as it is, bit by bit.
 
     Args:
-        unet: in_channels = state + condition, out_channels = state; a `UNet2DConditionModel` hears words, a `UNet2DModel` does not.
+        unet: in_channels = state + condition, out_channels = state.
         scheduler: DDIM with `prediction_type="sample"`.
         patch: pixels a side of the patches, in the halved canvas.
-        text_encoder, tokenizer: CLIP's; both or none.
+        listener: the UNet that hears words, with the same channels; its timestep is always 0.
+        text_encoder, tokenizer: CLIP's; with a listener, or none of the three.
 
     Raises:
         ValueError: parts that do not fit together.
     """
 
-    _optional_components = ["text_encoder", "tokenizer"]  # noqa: RUF012  diffusers' own name
+    _optional_components = ["listener", "text_encoder", "tokenizer"]  # noqa: RUF012  diffusers' own name
 
-    unet: UNet2DModel | UNet2DConditionModel
+    unet: UNet2DModel
+    listener: UNet2DConditionModel | None
     text_encoder: CLIPTextModel | None
     tokenizer: CLIPTokenizer | None
 
-    def __init__(self, unet: UNet2DModel | UNet2DConditionModel, scheduler: DDIMScheduler, patch: int = 4,
+    def __init__(self, unet: UNet2DModel, scheduler: DDIMScheduler, patch: int = 4, listener: UNet2DConditionModel | None = None,
                  text_encoder: CLIPTextModel | None = None, tokenizer: CLIPTokenizer | None = None) -> None:
         super().__init__(unet, scheduler, patch)
-        hears = isinstance(unet, UNet2DConditionModel)
-        if (text_encoder is not None, tokenizer is not None) != (hears, hears):
-            raise ValueError(f"a {type(unet).__name__} {'needs a' if hears else 'has no use for a'} text encoder and tokenizer: pass "
-                             f"{'both' if hears else 'neither'}, or another UNet")
-        if isinstance(unet, UNet2DConditionModel) and text_encoder is not None:
-            fits(unet, text_encoder)
-        self.register_modules(text_encoder=text_encoder, tokenizer=tokenizer)
+        hearing = {"listener": listener, "text_encoder": text_encoder, "tokenizer": tokenizer}
+        missing = [name for name, part in hearing.items() if part is None]
+        if 0 < len(missing) < len(hearing):
+            raise ValueError(f"to hear words takes {', '.join(hearing)}, and {' and '.join(missing)} is None: pass all three or none")
+        if listener is not None and text_encoder is not None:
+            self.check_channels(listener, patch)
+            fits(listener, text_encoder)
+        self.register_modules(**hearing)
 
     @staticmethod
     def channels(patch: int) -> tuple[int, int]:
@@ -66,13 +71,18 @@ class AppearancePipeline(PatchPipeline):
                  generator: torch.Generator, words: Float[np.ndarray, "tokens channels"] | None = None,
                  samples: int = 1) -> Float[np.ndarray, "k h w 3"]:
         """Paints one canvas, as `deocc_aug.appearance.painter.Painter` says."""
-        patch, read = int(self.config.patch), self.read
+        patch = int(self.config.patch)
         encoded = encode_canvas(canvas.image, hole, observation.visible, body, patch)
         condition = torch.from_numpy(encoded)[None].to(self.device, self.unet.dtype).expand(samples, -1, -1, -1)     # (K, C, gh, gw)
         blind = torch.from_numpy(without_body(encoded, patch))[None].to(condition).expand_as(condition) if guidance != 1 else None
-        silent = None if read is None else torch.from_numpy(read("")[0]).to(condition)                               # (tokens, channels)
-        told = silent if silent is None or words is None else torch.from_numpy(words).to(condition)
         noise = torch.randn((samples, state_channels(patch), *encoded.shape[1:]), generator=generator)
-        state = sampled(self.unet, self.scheduler, condition, blind, noise.to(condition), steps, guidance, told, silent,
-                        bound=1)                                                                                     # (K, S, gh, gw)
+        state = sampled(self.unet, self.scheduler, condition, blind, noise.to(condition), steps, guidance, bound=1)  # (K, S, gh, gw)
+        if words is not None and self.listener is not None:
+            state = heard(self.listener, state, condition, torch.from_numpy(words).to(condition))
         return np.stack([decode_picture(one, patch) for one in state.float().cpu().numpy()])
+
+
+def heard(listener: UNet2DConditionModel, state: Float[Tensor, "k s gh gw"], condition: Float[Tensor, "k c gh gw"],
+          words: Float[Tensor, "... n d"]) -> Float[Tensor, "k s gh gw"]:
+    """A painted state with what words change in it; `words` (n, d) are the same for all, (K, n, d) each one's own."""
+    return (state + predicted(listener, state, condition, torch.zeros((), device=state.device), words)).clamp(-1, 1)

@@ -42,6 +42,8 @@ def describe(canvas: Canvas, observation: Observation, prompt: str | None, answe
         return Description()
     said = answers(canvas.image, observation.visible) if prompt is None and answers is not None else {}
     text = prompt_of({key: answer for key, (answer, _) in said.items()}) if prompt is None else prompt
+    if not text:
+        return Description("", said)
     embedding, unknown = read(text)
     if unknown:
         warnings.warn(f"the prompt {text!r} has words that this preset's text encoder was not taught and leaves out: "

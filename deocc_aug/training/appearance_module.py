@@ -1,17 +1,16 @@
 """Stage 2 in training."""
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import Tensor
 
 from deocc_aug.appearance.codec import condition_channels, state_channels
-from deocc_aug.appearance.pipeline import AppearancePipeline
+from deocc_aug.appearance.pipeline import AppearancePipeline, heard
+from deocc_aug.patch_pipeline import predicted
 from deocc_aug.training.diffusion import DiffusionModule, small_unet
-from deocc_aug.training.listening import ListeningModule, listening_unet, take_over
+from deocc_aug.training.listening import ListeningModule, listening_unet
 
 
 class AppearanceModule(DiffusionModule):
@@ -38,39 +37,52 @@ class AppearanceModule(DiffusionModule):
 
 
 class ListeningAppearanceModule(ListeningModule):
-    """Stage 2 that hears words beside what it is shown; it begins as one that does not, or as itself.
+    """What words change in the pictures of a stage 2 that hears none, which itself stays as it is; with a listener, goes on from that.
 
     Args:
-        start: folder of the UNet to begin from, on patches, with a text encoder beside it or without.
-        patch: pixels a side of a patch, as in `start`.
-        width, text_layers, words_rate, lessons: see `ListeningModule`.
+        start: folder of stage 2 on patches, such as `compact`'s.
+        channels, layers: of a new listener's UNet.
+        pure_noise: how often it hears of a picture painted in one step; otherwise of one that is nearer its end.
+        width, text_layers, words_rate, lessons: see `ListeningModule`; width and layers are those of a new text encoder.
 
     Raises:
         ValueError: `start` is no such folder.
     """
 
-    def __init__(self, start: str, patch: int = 4, width: int = 128, text_layers: int = 2, learning_rate: float = 2e-4, warm_up: int = 100,
-                 final: float = 0.02, pure_noise: float = 0.6, words_rate: float = 5.0, lessons: int = 600) -> None:
-        config = Path(start) / "config.json"
-        if not config.is_file():
-            raise ValueError(f"start is {start!r}, which holds no config.json: pass the folder of stage 2's UNet, such as "
-                             "deocc_aug/weights/compact/appearance/unet")
-        said = json.loads(config.read_text())
-        state, condition = state_channels(patch), condition_channels(patch)
-        unet = listening_unet(state + condition, state, tuple(said["block_out_channels"]), said["layers_per_block"], width)
-        super().__init__(unet, learning_rate, warm_up, final, pure_noise, start, width, text_layers, words_rate, lessons)
-        self.patch, self.kind = patch, UNet2DModel if said["_class_name"] == "UNet2DModel" else UNet2DConditionModel
+    def __init__(self, start: str, channels: tuple[int, ...] = (64, 96), layers: int = 1, width: int = 128, text_layers: int = 2,
+                 learning_rate: float = 1e-3, warm_up: int = 100, final: float = 0.02, pure_noise: float = 0.8, words_rate: float = 1.0,
+                 lessons: int = 600) -> None:
+        folder = Path(start)
+        if not (folder / "unet" / "config.json").is_file():
+            raise ValueError(f"start is {start!r}, which holds no unet/config.json: pass the folder of stage 2 on patches, such as "
+                             "deocc_aug/weights/compact/appearance")
+        pipeline = AppearancePipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        patch, listener, encoder = int(pipeline.config.patch), pipeline.listener, pipeline.text_encoder
+        if listener is None or encoder is None:
+            state, condition = state_channels(patch), condition_channels(patch)
+            listener = listening_unet(state + condition, state, channels, layers, width)
+            for parameter in listener.conv_out.parameters():
+                torch.nn.init.zeros_(parameter)
+        else:
+            width, text_layers = int(encoder.config.hidden_size), int(encoder.config.num_hidden_layers)
+        super().__init__(listener, learning_rate, warm_up, final, pure_noise, str(folder / "unet"), width, text_layers, words_rate, lessons)
+        self.painter = pipeline.unet.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.painters_scheduler, self.patch = pipeline.scheduler, patch
 
     def begin(self) -> None:
-        assert self.start is not None
-        take_over(self.unet, self.kind.from_pretrained(self.start, dtype=torch.float32, local_files_only=True))
+        """What it begins from it has from the start."""
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         noisy, timesteps = self.noisy(batch["target"])
-        return painted(self, self.hear(noisy, batch["condition"], timesteps, batch["words"]), batch, timesteps)
+        with torch.no_grad():
+            clean = predicted(self.painter, noisy, batch["condition"], timesteps).float().clamp(-1, 1)
+            self.log("unheard", ((clean - batch["target"]) ** 2 * batch["weight"]).mean(), prog_bar=True)
+            words = self.text_encoder(batch["words"]).last_hidden_state
+        return painted(self, heard(self.unet, clean, batch["condition"], words).float(), batch, timesteps)
 
     def export(self, folder: Path) -> None:
-        pipeline = AppearancePipeline(self.unet.half(), self.scheduler, self.patch, self.text_encoder.half(), self.tokenizer)
+        pipeline = AppearancePipeline(self.painter.half(), self.painters_scheduler, self.patch, self.unet.half(), self.text_encoder.half(),
+                                      self.tokenizer)
         pipeline.save_pretrained(folder)
 
 

@@ -112,7 +112,8 @@ def _begun(start: str, unet: UNet2DModel) -> UNet2DModel:
     begun = UNet2DModel.from_pretrained(config.parent, dtype=torch.float32, local_files_only=True)
     wanted, got = ({name: tuple(tensor.shape) for name, tensor in net.state_dict().items()} for net in (unet, begun))
     if wanted != got:
-        raise ValueError(f"the observer in {start} has channels {tuple(begun.config.block_out_channels)} and {begun.config.layers_per_block} "
-                         f"layers: pass model.channels and model.layers as it has them, here {tuple(unet.config.block_out_channels)} and "
-                         f"{unet.config.layers_per_block} were asked for (or the patch is another)")
+        raise ValueError(f"the observer in {start} has channels {tuple(begun.config.block_out_channels)} and "
+                         f"{begun.config.layers_per_block} layers, here {tuple(unet.config.block_out_channels)} and "
+                         f"{unet.config.layers_per_block} were asked for (or the patch is another): pass model.channels and model.layers "
+                         "as it has them")
     return begun

@@ -52,7 +52,7 @@ def test_the_vqa_is_asked_where_the_caller_says_nothing(seen: tuple[Canvas, Obse
 def test_the_callers_words_win_and_none_are_none(seen: tuple[Canvas, Observation]) -> None:
     assert describe(*seen, "a red coat", answers, read).prompt == "a red coat" and not describe(*seen, "a red coat", answers, read).answers
     silent = describe(*seen, "", answers, read)
-    assert silent.prompt == "" and not silent.answers and silent.embedding is not None
+    assert silent.prompt == "" and not silent.answers and silent.embedding is None
     assert describe(*seen, None, None, read).prompt == ""
 
 

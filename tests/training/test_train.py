@@ -68,9 +68,9 @@ def test_stage_2_learns_to_listen_and_goes_on(coco: Path, tmp_path: Path) -> Non
     AppearanceModule(channels=(32, 32, 32)).export(tmp_path / "pixels")
     start = tmp_path / "pixels"
     for run in ("first", "second"):
-        assert main(["train", "listening", "--out", str(tmp_path / run), "--model.start", str(start / "unet"), "--model.width", "32",
-                     "--model.lessons", "5", "--data.words", "true", "--data.coco", str(coco), "--data.workers", "0", "--data.batch_size",
-                     "2", "--accelerator", "cpu", "--max-steps", "2"]) == 0
+        assert main(["train", "listening", "--out", str(tmp_path / run), "--model.start", str(start), "--model.width", "32",
+                     "--model.channels", "[32, 32]", "--model.lessons", "5", "--data.words", "true", "--data.coco", str(coco),
+                     "--data.workers", "0", "--data.batch_size", "2", "--accelerator", "cpu", "--max-steps", "2"]) == 0
         start = tmp_path / run / "part"
     first, second = (CLIPTextModel.from_pretrained(tmp_path / run / "part" / "text_encoder").state_dict() for run in ("first", "second"))
     assert all((first[name] == second[name]).all() for name in first)
