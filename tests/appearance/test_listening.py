@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from painting import paint
+from presets import write_with_listener
 
 from deocc_aug.appearance.codec import condition_channels
 from deocc_aug.appearance.painter import Painter, painter_class
 from deocc_aug.appearance.pipeline import AppearancePipeline, heard
 from deocc_aug.training.appearance_module import AppearanceModule, ListeningAppearanceModule
-from deocc_aug.training.listening import listeners, listening_unet
+from deocc_aug.training.listening import listening_unet
 
 TINY = (32, 32, 32)
 
@@ -30,14 +31,9 @@ def deaf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(deaf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a listener, a loud one, as training writes it."""
-    folder = tmp_path_factory.mktemp("listening")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = ListeningAppearanceModule(str(deaf), channels=(32, 32), width=32, text_layers=1)
-        for module_part in (module.unet.conv_out, *(attention.proj_out for attention in listeners(module.unet))):
-            torch.nn.init.normal_(module_part.weight, std=0.2)
-        module.export(folder)
-    return folder
+        return write_with_listener(deaf, tmp_path_factory.mktemp("listening"))
 
 
 @pytest.fixture(scope="module")
