@@ -22,8 +22,8 @@ class AppearancePipeline(PatchPipeline):
     """Paints what an occluder hides: body inside the amodal mask, background outside it (Noh & Chang, stage 2).
 
     The state is the picture in patches; the UNet sees it noisy beside the known pixels, the masks and the joints, and predicts it clean.
-    Guidance moves away from what it would paint without knowing the body.  Words are heard by a second, smaller UNet, which sees what the
-    first has painted and says what they change: told nothing, the first one's picture stays as it is, bit by bit.
+    Guidance moves away from what it would paint without knowing the body, and without words.  Words are heard by a second, smaller UNet,
+    which sees what the first has painted and says what they change: told nothing, the first one's picture stays as it is, bit by bit.
 
     Args:
         unet: in_channels = state + condition, out_channels = state.
@@ -77,12 +77,24 @@ class AppearancePipeline(PatchPipeline):
         blind = torch.from_numpy(without_body(encoded, patch))[None].to(condition).expand_as(condition) if guidance != 1 else None
         noise = torch.randn((samples, state_channels(patch), *encoded.shape[1:]), generator=generator)
         state = sampled(self.unet, self.scheduler, condition, blind, noise.to(condition), steps, guidance, bound=1)  # (K, S, gh, gw)
-        if words is not None and self.listener is not None:
-            state = heard(self.listener, state, condition, torch.from_numpy(words).to(condition))
+        if words is not None and self.listener is not None and self.read is not None:
+            silent = torch.from_numpy(self.read("")[0]).to(condition) if guidance != 1 else None                     # (tokens, channels)
+            state = heard(self.listener, state, condition, torch.from_numpy(words).to(condition), silent, guidance)
         return np.stack([decode_picture(one, patch) for one in state.float().cpu().numpy()])
 
 
 def heard(listener: UNet2DConditionModel, state: Float[Tensor, "k s gh gw"], condition: Float[Tensor, "k c gh gw"],
-          words: Float[Tensor, "... n d"]) -> Float[Tensor, "k s gh gw"]:
-    """A painted state with what words change in it; `words` (n, d) are the same for all, (K, n, d) each one's own."""
-    return (state + predicted(listener, state, condition, torch.zeros((), device=state.device), words)).clamp(-1, 1)
+          words: Float[Tensor, "... n d"], silent: Float[Tensor, "n d"] | None = None, guidance: float = 1.0) -> Float[Tensor, "k s gh gw"]:
+    """A painted state with what words change in it.
+
+    Args:
+        words: (n, d) the same for all, or (K, n, d) each one's own.
+        silent: no words, from which guidance moves away; None where guidance is off.
+    """
+    def said(heard_words: Tensor) -> Tensor:
+        return predicted(listener, state, condition, torch.zeros((), device=state.device), heard_words)
+
+    change = said(words)
+    if silent is not None:
+        change = torch.lerp(said(silent), change, guidance)
+    return (state + change).clamp(-1, 1)

@@ -96,6 +96,18 @@ def test_words_are_heard_and_hidden_pixels_are_not_seen(pipeline: AppearancePipe
     assert np.array_equal(told, paint(pipeline, words=red, hidden=255))
 
 
+def test_guidance_moves_away_from_no_words(pipeline: AppearancePipeline) -> None:
+    assert pipeline.read is not None and pipeline.listener is not None
+    state, condition = torch.rand(1, 48, 32, 24) * 0.1, torch.rand(1, condition_channels(4), 32, 24)
+    red, silent = (torch.from_numpy(pipeline.read(prompt)[0]) for prompt in ("a person wearing a red shirt", ""))
+    with torch.no_grad():
+        without, once, twice = (heard(pipeline.listener, state, condition, red, silent, guidance) for guidance in (0.0, 1.0, 2.0))
+        assert torch.allclose(once, heard(pipeline.listener, state, condition, red), atol=1e-6)
+        assert torch.allclose(without, heard(pipeline.listener, state, condition, silent), atol=1e-6)
+    free = (twice.abs() < 1) & (without.abs() < 1) & (once.abs() < 1)
+    assert free.any() and torch.allclose((twice - once)[free], (once - without)[free], atol=1e-4)
+
+
 def test_parts_that_do_not_fit_are_refused(pipeline: AppearancePipeline, deaf: Path, tmp_path: Path) -> None:
     from deocc_aug.appearance.text import small_text_encoder
 
