@@ -1,7 +1,7 @@
 """The front door: commands found by entry point, errors in one line."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from jsonargparse import ArgumentParser, Namespace
 
 from deocc_aug import cli
-from deocc_aug.commands import Command
+from deocc_aug.commands import Command, Group, Program
 from deocc_aug.options import Options
 
 Install = Callable[[Callable[[Namespace], int]], None]
@@ -65,6 +65,19 @@ def test_ctrl_c_ends_with_130(install: Install, capsys: pytest.CaptureFixture[st
     install(_raising(KeyboardInterrupt()))
     assert cli.main(["try"]) == 130
     assert capsys.readouterr().err == "deocc-aug try: interrupted\n"
+
+
+def test_a_group_hands_the_rest_to_its_member(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[tuple[str, Sequence[str]]] = []
+    program = Program("has a parser of its own", lambda prog, arguments: seen.append((prog, arguments)) or 3)  # type: ignore[func-returns-value]
+    group = Group("is several", {"own": program, "plain": Command("tries", _add_arguments, lambda config: int(config.n))})
+    monkeypatch.setattr(cli, "entry_points", lambda group: [EntryPoint("try", "nowhere:command", group)])
+    monkeypatch.setattr(cli, "_load", lambda entry: group)
+    assert cli.main(["try", "own", "--any", "thing"]) == 3 and seen == [("deocc-aug try own", ["--any", "thing"])]
+    assert cli.main(["try", "plain", "--n", "5"]) == 5
+    assert cli.main(["try"]) == 0 and "\n  own        has a parser of its own\n" in capsys.readouterr().out
+    assert cli.main(["try", "other"]) == 2
+    assert capsys.readouterr().err == "deocc-aug try: there is no 'other': pass one of own, plain, its arguments after it\n"
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
