@@ -16,7 +16,7 @@ from deocc_aug.benchmarks.harness.figures import Row
 from deocc_aug.benchmarks.harness.looks import SIZE
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.report import calibration_rows, finish, problems, shown_arm, spoken_of
-from deocc_aug.benchmarks.harness.run import Done, Machine
+from deocc_aug.benchmarks.harness.run import Done
 from deocc_aug.benchmarks.statistics import plain
 
 NOTE = ("IoU of the whole silhouette, and of its part inside the occluder; L1 (of 255), PSNR and SSIM of the picture where the person is "
@@ -26,7 +26,7 @@ SETS = (f"All crops of what is hidden ({SIZE[0]} x {SIZE[1]} pixels) together, a
         "crops there are: compare runs of the same cases alone. KID is below 0 where the pictures are nearly the same.")
 
 
-def write(done: Done, machine: Machine, each: int) -> Path:
+def write(done: Done, each: int) -> Path:
     """Writes `metrics.json` and `report.html`; returns the latter's path.  `each` pictures of best, median and worst cases."""
     start = time.perf_counter()
     arms = [arm.name for arm in done.module.arms]
@@ -48,7 +48,7 @@ def write(done: Done, machine: Machine, each: int) -> Path:
                             "calibration": plain(sure)}
     if sets:
         said["figures"]["sets"] = plain(sets)
-    return finish(done, machine, "completion: how near to the truth", verdicts, sections, problems(done.records, arms),
+    return finish(done, "completion: how near to the truth", verdicts, sections, problems(done.records, arms),
                   {**done.seconds, "report": time.perf_counter() - start}, said)
 
 
@@ -67,12 +67,12 @@ def _gallery(done: Done, each: int) -> list[Picture]:
     assert shown is not None
     before, after = (values_of(done.usable, arm, "hidden PSNR") for arm in (OCCLUDED, shown.name))
     known = np.nonzero(~np.isnan(after - before))[0]
-    numbers = {name: k for k, name in enumerate(done.data.names)}
+    numbers = {name: k for k, name in enumerate(done.module.data.names)}
     nothing = np.full((17, 3), np.nan)
     out = []
     for kind, at in gallery.extremes((after - before)[known], each):
         k = int(known[at])
-        case = done.data.case(numbers[done.usable[k]["case"]])
+        case = done.module.data.case(numbers[done.usable[k]["case"]])
         if isinstance(case, Case):
             words = f"{case.hidden_share:.0%} hidden, PSNR there {before[k]:.1f} -> {after[k]:.1f} dB"
             out += gallery.pictures([(kind, case, words)], shown, [(nothing, nothing)], truth=False)

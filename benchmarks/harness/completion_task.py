@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import torch
 from torchmetrics import MeanMetric
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from deocc_aug.benchmarks.harness.arms import OCCLUDED, Arm, View
+from deocc_aug.benchmarks.harness.arms import DEFAULT, OCCLUDED, View
 from deocc_aug.benchmarks.harness.cases import Case
+from deocc_aug.benchmarks.harness.data import BenchData
 from deocc_aug.benchmarks.harness.figures import BINS, Resampled, Row
-from deocc_aug.benchmarks.harness.looks import SUBSET, SUBSETS, Looks, crop_around, features_of, fid, kid, text_of
+from deocc_aug.benchmarks.harness.looks import SUBSET, SUBSETS, Looks, Weights, crop_around, features_of, fid, kid, text_of
 from deocc_aug.benchmarks.harness.module import HERE, BenchModule
-from deocc_aug.benchmarks.harness.records import Record, Records
+from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.statistics import iou
 from deocc_aug.canvas import widened
 from deocc_aug.types import Image, Mask
@@ -24,22 +26,33 @@ PIXELS = ("hidden L1", "hidden PSNR", "hidden SSIM")
 FIGURES = (*MASKS, *PIXELS)
 LPIPS = "hidden LPIPS"
 ROOM = 0.1  # longer sides around the person in which SSIM's windows may reach
+NO_LOOKS = Weights()
 CEILING = 100.0  # dB: PSNR of pixels that are right to the bit
 
 
 class Completion(BenchModule):
-    """Compares every arm's picture, and the silhouette where it gives one, with the truth.
+    """How near every arm's picture, and the silhouette where it gives one, are to the truth.
 
     Args:
-        looks: the nets of LPIPS, FID and KID, where they are asked for.
+        metrics: the nets of LPIPS, FID and KID, where they are asked for
+
+    Raises:
+        OSError: a file of weights is missing.
+        ValueError: a file holds other weights, or the data have no clean pictures to look at.
     """
 
     task = "completion"
 
-    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str], looks: Looks | None = None) -> None:
-        super().__init__(arms, records, names)
-        self.looks = looks
+    def __init__(self, data: BenchData, out: Path, arms: Sequence[str] = DEFAULT, metrics: Weights = NO_LOOKS) -> None:
+        super().__init__(data, out, arms)
+        self.weights = metrics.described()
+        if self.weights and not data.clean:
+            raise ValueError("the data set has no clean pictures: leave --metrics out")
+        self.looks = Looks(metrics) if self.weights else None
         self.sets: list[Row] = []
+
+    def beside(self) -> dict[str, Any]:
+        return {"weights": self.weights} if self.weights else {}
 
     def objection(self, case: Case) -> str:
         return "" if case.amodal is not None and case.occluder is not None else "the whole silhouette, or what is in front, is not known"

@@ -17,7 +17,9 @@ from deocc_aug.benchmarks.harness.records import Records
 
 
 class BenchData(pl.LightningDataModule):
-    """A data set of cases.  A subclass names its cases in `open`, makes each in `make`, and says what decides them in `described`.
+    """A data set of cases.
+
+    A subclass names its cases in `open`, makes each in `make`, and says what decides them in `described`.
 
     Args:
         limit: the first so many cases; None for all.
@@ -86,7 +88,7 @@ class BenchData(pl.LightningDataModule):
     def _loader(self, records: Records, arm: str) -> DataLoader:
         assert self.trainer is not None
         if len(self.names) < self.trainer.world_size:
-            raise ValueError(f"{self.trainer.world_size} processes are too many for {len(self.names)} cases: pass fewer machine.devices")
+            raise ValueError(f"{self.trainer.world_size} processes are too many for {len(self.names)} cases: pass fewer --trainer.devices")
         asked = _Asked(self, records, arm)
         share = UnrepeatedDistributedSampler(asked, num_replicas=self.trainer.world_size, rank=self.trainer.global_rank, shuffle=False)
         return DataLoader(asked, batch_size=None, sampler=share, collate_fn=_as_it_is)

@@ -16,7 +16,7 @@ from deocc_aug.benchmarks.harness.mesh_task import Meshes, Regressor, body_of
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.harness.report import calibration_rows, finish, judged, problems, shown_arm, spoken_of
-from deocc_aug.benchmarks.harness.run import Done, Machine
+from deocc_aug.benchmarks.harness.run import Done
 from deocc_aug.benchmarks.statistics import plain
 from deocc_aug.canvas import place, resample, widened
 from deocc_aug.integrations.mesh.overlay import overlay
@@ -30,7 +30,7 @@ NOTE = ("All in mm. MPJPE: roots together; PA-MPJPE: after Procrustes alignment 
         "are; whom a regressor does not find in some arm is left out of its figures. All of them are counted.")
 
 
-def write(done: Done, machine: Machine, each: int) -> Path:
+def write(done: Done, each: int) -> Path:
     """Writes `metrics.json` and `report.html`; returns the latter's path.
 
     Args:
@@ -61,7 +61,7 @@ def write(done: Done, machine: Machine, each: int) -> Path:
                                 "the true one, by how much MPJPE falls.", pictures=strips))
     said = {"figures": {name: {"arms": plain(by_arm[name]), "rates": plain(by_bin[name])} for name in samples}, "pairs": plain(pairs),
             "calibration": plain(sure), "cases": {name: _json(case_rows(sample)) for name, sample in samples.items()}}
-    return finish(done, machine, "mesh: with and without de-occlusion", verdicts, sections, troubles_of(done.records, arms, regressors),
+    return finish(done, "mesh: with and without de-occlusion", verdicts, sections, troubles_of(done.records, arms, regressors),
                   {**done.seconds, "report": time.perf_counter() - start}, said)
 
 
@@ -110,10 +110,10 @@ def _gallery(done: Done, name: str, samples: Mapping[str, Sample], each: int) ->
     assert isinstance(done.module, Meshes)
     sample, regressor = samples[name], done.module.regressors[name]
     before, after = sample.mpjpe(OCCLUDED), sample.mpjpe(shown.name)
-    numbers = {case: k for k, case in enumerate(done.data.names)}
+    numbers = {case: k for k, case in enumerate(done.module.data.names)}
     out = []
     for kind, k in gallery.extremes(before - after, each):
-        case = done.data.case(numbers[sample.cases[k]])
+        case = done.module.data.case(numbers[sample.cases[k]])
         if isinstance(case, Case):
             share = "" if np.isnan(sample.shares[k]) else f"{sample.shares[k]:.0%} hidden, "
             words = f"{share}MPJPE {before[k]:.0f} -> {after[k]:.0f} mm"

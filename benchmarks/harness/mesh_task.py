@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,10 +12,11 @@ from jaxtyping import Bool, Float
 from torchmetrics import MeanMetric
 
 from deocc_aug.benchmarks.estimators.protocol import GREY_PAGE, described
-from deocc_aug.benchmarks.harness.arms import FUSED, OCCLUDED, Arm, View
+from deocc_aug.benchmarks.harness.arms import DEFAULT, FUSED, OCCLUDED, View
 from deocc_aug.benchmarks.harness.cases import Case
+from deocc_aug.benchmarks.harness.data import BenchData
 from deocc_aug.benchmarks.harness.module import HERE, BenchModule
-from deocc_aug.benchmarks.harness.records import Record, Records
+from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.harness.synthetic_meshes import BODY_JOINTS
 from deocc_aug.benchmarks.meshes import MPJPE, PAMPJPE, vertex_errors
 from deocc_aug.integrations.mesh.protocol import MeshPrediction
@@ -33,23 +35,30 @@ class Regressor(Protocol):
 
 
 class Meshes(BenchModule):
-    """Runs mesh regressors on every arm's view of every case, in the same box.
+    """What mesh regressors find in every arm's view of every case, in the same box.
 
     Args:
-        regressors: by the name that reports call them.
+        regressors: by the name that the report calls them: a class by its import path, and its options; the first is what all are compared
+            with; left out, the compact regressors whose weights are in the package
 
     Raises:
-        ValueError: an arm that bodies have no use for.
+        ValueError: an arm that bodies have no use for, or a regressor that does not tell the joints that are asked for.
     """
 
     task = "mesh"
 
-    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str], regressors: Mapping[str, Regressor]) -> None:
-        super().__init__(arms, records, names)
-        self.regressors = dict(regressors)
-        joined = [arm.name for arm in arms if arm.kind == FUSED]
+    def __init__(self, data: BenchData, out: Path, arms: Sequence[str] = DEFAULT,
+                 regressors: Mapping[str, Regressor] | None = None) -> None:
+        super().__init__(data, out, arms)
+        joined = [arm.name for arm in self.arms if arm.kind == FUSED]
         if joined:
             raise ValueError(f"the task mesh has no arm {joined[0]}: joints of two views are joined, bodies are not; name deocc:PRESET")
+        self.regressors = dict(regressors or compact())
+        for name, regressor in self.regressors.items():
+            check(name, regressor)
+
+    def beside(self) -> dict[str, Any]:
+        return {"regressors": {name: described_regressor(regressor) for name, regressor in self.regressors.items()}}
 
     def objection(self, case: Case) -> str:
         return "" if case.mesh is not None else "the body is not known"
@@ -102,6 +111,17 @@ class Meshes(BenchModule):
                     mean.update(torch.tensor(values, dtype=torch.double))
                     out[f"{regressor}/{arm}/pve"] = float(mean.compute())
         return out
+
+
+def compact() -> dict[str, Regressor]:
+    """The compact regressors in the package, for whoever names none.  Raises ValueError where it has none."""
+    from deocc_aug.benchmarks.mesh_models.regressor import CompactRegressor, shipped
+
+    if not shipped():
+        raise ValueError("no regressor is named, and the package has no weights of its own: pass --regressors, such as --regressors.mine "
+                         "deocc_aug.benchmarks.mesh_models.regressor.CompactRegressor --regressors.mine.weights RUN/part, or a config that "
+                         "does")
+    return {name: CompactRegressor(name) for name in shipped()}
 
 
 def body_of(regressor: Regressor, image: Image, box_xyxy: Box) -> MeshPrediction:

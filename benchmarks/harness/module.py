@@ -6,12 +6,14 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
-from deocc_aug.benchmarks.harness.arms import Arm, View, views_of
+from deocc_aug.benchmarks.harness.arms import DEFAULT, View, parse_all, views_of
 from deocc_aug.benchmarks.harness.cases import Case, Unusable
+from deocc_aug.benchmarks.harness.data import BenchData
 from deocc_aug.benchmarks.harness.records import Record, Records
 from deocc_aug.benchmarks.statistics import iou
 
@@ -19,21 +21,35 @@ HERE = {"sync_on_compute": False}  # every process has all records: nothing is t
 
 
 class BenchModule(pl.LightningModule):
-    """A task without a net of its own.
+    """A task without a net of its own.  The arguments are the command line's options.
 
     Args:
-        arms: `occluded` among them.
-        records: where what is measured goes.
-        names: of all cases asked for, in order; figures are of these.
+        data: the cases.
+        out: folder for records and report; a run that was stopped goes on from them
+        arms: occluded, which is always there, grey, telea, oracle, deocc:PRESET[,option=value...], fused:PRESET[,option=value...]; the
+            last two as often as you like
+
+    Raises:
+        ValueError: no such arm, or one that the data cannot have.
     """
 
     task: str
 
-    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str]) -> None:
+    def __init__(self, data: BenchData, out: Path, arms: Sequence[str] = DEFAULT) -> None:
         super().__init__()
-        self.arms, self.records, self.names = tuple(arms), records, tuple(names)
+        self.data, self.records = data, Records(out)
+        self.arms = tuple(parse_all(arms, data.clean, data.occluders))
         self.spent: dict[str, float] = defaultdict(float)
         self.metrics: dict[str, float] = {}  # Lightning's log rounds to float32
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all cases asked for, in order; figures are of these."""
+        return self.data.names
+
+    def beside(self) -> dict[str, Any]:
+        """What decides the records beside data and arms, as JSON."""
+        return {}
 
     def objection(self, case: Case) -> str:
         """Why the task cannot judge a case; "" where it can."""

@@ -3,18 +3,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from deocc_aug.benchmarks.estimators.protocol import PoseEstimator
-from deocc_aug.benchmarks.harness.arms import FUSED, OCCLUDED, ORACLE, Arm, View
+from deocc_aug.benchmarks.estimators.protocol import PoseEstimator, check, described
+from deocc_aug.benchmarks.harness.arms import DEFAULT, FUSED, OCCLUDED, ORACLE, Arm, View
 from deocc_aug.benchmarks.harness.cases import Case
+from deocc_aug.benchmarks.harness.data import BenchData
 from deocc_aug.benchmarks.harness.metrics import PCK, Closed, Harm, OksAP
 from deocc_aug.benchmarks.harness.module import HERE, BenchModule
-from deocc_aug.benchmarks.harness.records import Record, Records
+from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.fusion import fused, weights_of
 from deocc_aug.types import JOINTS, Box, Image
 
@@ -22,18 +24,28 @@ LOST = 1.0  # longer sides that a joint counts as off which an estimator did not
 
 
 class Pose2D(BenchModule):
-    """Runs pose estimators on every arm's view of every case, in the same crop.
+    """What pose estimators find in every arm's view of every case, in the same crop.
 
     Args:
-        estimators: by the name that reports call them.
+        estimators: by the name that the report calls them: a class by its import path, and its options; left out, the compact MMPose
+            models whose weights are in the package
+
+    Raises:
+        ValueError: an estimator does not give COCO's joints.
     """
 
     task = "pose2d"
 
-    def __init__(self, arms: Sequence[Arm], records: Records, names: Sequence[str], estimators: Mapping[str, PoseEstimator]) -> None:
-        super().__init__(arms, records, names)
-        self.estimators = dict(estimators)
+    def __init__(self, data: BenchData, out: Path, arms: Sequence[str] = DEFAULT,
+                 estimators: Mapping[str, PoseEstimator] | None = None) -> None:
+        super().__init__(data, out, arms)
+        self.estimators = dict(estimators or compact())
+        for name, estimator in self.estimators.items():
+            check(name, estimator)
         self._weights: dict[str, Any] = {}  # of the fusion, by preset
+
+    def beside(self) -> dict[str, Any]:
+        return {"estimators": {name: described(estimator) for name, estimator in self.estimators.items()}}
 
     def objection(self, case: Case) -> str:
         return "" if case.labelled.any() else "no joint is labelled"
@@ -119,6 +131,20 @@ class Pose2D(BenchModule):
             ap.update(*map(torch.from_numpy, (found_of(records, arm, estimator), *truth)))
             out["oks_ap"] = ap.compute()
         return out
+
+
+def compact() -> dict[str, PoseEstimator]:
+    """The compact MMPose models in the package, for whoever names no estimator.  Raises ValueError where it has none."""
+    from deocc_aug.benchmarks.pose_models.weights import shipped
+
+    names = shipped()
+    if not names:
+        raise ValueError("no estimator is named, and the package has no weights of its own models: pass --estimators, such as "
+                         "--estimators.movenet deocc_aug.benchmarks.estimators.litert.MoveNet --estimators.movenet.model FILE.tflite, or a "
+                         "config that does")
+    from deocc_aug.benchmarks.estimators.mmpose import MMPoseEstimator
+
+    return {name: MMPoseEstimator(Path(name)) for name in names}
 
 
 def found_of(records: Sequence[Record], arm: str, estimator: str) -> Float[np.ndarray, "n 17 3"]:

@@ -15,7 +15,7 @@ from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.pose2d import found_of
 from deocc_aug.benchmarks.harness.records import Record
 from deocc_aug.benchmarks.harness.report import calibration_rows, finish, judged, problems, shown_arm, spoken_of
-from deocc_aug.benchmarks.harness.run import Done, Machine
+from deocc_aug.benchmarks.harness.run import Done
 from deocc_aug.benchmarks.statistics import plain
 
 GAIN = ("Gain: PCK@0.1 minus that of `occluded` on the same joints; closed: the share of what was lost between oracle and occluded on "
@@ -24,7 +24,7 @@ GAIN = ("Gain: PCK@0.1 minus that of `occluded` on the same joints; closed: the 
         "missed.")
 
 
-def write(done: Done, machine: Machine, each: int) -> Path:
+def write(done: Done, each: int) -> Path:
     """Writes `metrics.json` and `report.html`; returns the latter's path.
 
     Args:
@@ -52,7 +52,7 @@ def write(done: Done, machine: Machine, each: int) -> Path:
                         for name in estimators},
             "own": plain(own), "calibration": plain(sure),
             "cases": {name: case_rows(sample, done.usable) for name, sample in samples.items()}}
-    return finish(done, machine, "pose2d: with and without de-occlusion", verdicts, sections, troubles_of(done.records, arms, estimators),
+    return finish(done, "pose2d: with and without de-occlusion", verdicts, sections, troubles_of(done.records, arms, estimators),
                   {**done.seconds, "report": time.perf_counter() - start}, said)
 
 
@@ -104,10 +104,10 @@ def _gallery(done: Done, samples: dict[str, Sample], estimator: str, arms: Seque
     sample = samples[estimator]
     gains = sample.arms[OCCLUDED].error - sample.arms[shown.name].error
     before, after = (found_of(done.usable, arm, estimator) for arm in (OCCLUDED, shown.name))
-    numbers = {name: k for k, name in enumerate(done.data.names)}
+    numbers = {name: k for k, name in enumerate(done.module.data.names)}
     chosen, joints = [], []
     for kind, k in gallery.extremes(gains, each):
-        case = done.data.case(numbers[done.usable[k]["case"]])
+        case = done.module.data.case(numbers[done.usable[k]["case"]])
         if isinstance(case, Case):
             words = (f"{sample.shares[k]:.0%} hidden, mean error {sample.arms[OCCLUDED].error[k]:.3f} -> "
                      f"{sample.arms[shown.name].error[k]:.3f} of the box's longer side")

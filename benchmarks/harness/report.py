@@ -13,7 +13,7 @@ from deocc_aug.benchmarks.harness.arms import DEOCC, FUSED, OCCLUDED, ORACLE, Ar
 from deocc_aug.benchmarks.harness.figures import Row
 from deocc_aug.benchmarks.harness.page import Section, page
 from deocc_aug.benchmarks.harness.records import Record
-from deocc_aug.benchmarks.harness.run import Done, Machine, hardware, versions
+from deocc_aug.benchmarks.harness.run import Done, versions
 from deocc_aug.benchmarks.statistics import Estimate, mean
 from deocc_aug.data.atomic import write_bytes, write_json
 
@@ -23,7 +23,7 @@ METRICS, REPORT = "metrics.json", "report.html"
 SETTINGS = ("task", "data", "arms", "estimators", "regressors", "weights", "versions", "hardware")
 
 
-def finish(done: Done, machine: Machine, title: str, verdicts: Sequence[str], sections: Sequence[Section], troubles: Sequence[Row],
+def finish(done: Done, title: str, verdicts: Sequence[str], sections: Sequence[Section], troubles: Sequence[Row],
            seconds: Mapping[str, float], said: Mapping[str, Any]) -> Path:
     """Writes `metrics.json` and `report.html` with what every task says, and `said` and `sections` besides; returns the page's path."""
     counts = {"cases": len(done.records), "judged": len(done.usable), "people": len({record["person"] for record in done.usable}),
@@ -31,15 +31,15 @@ def finish(done: Done, machine: Machine, title: str, verdicts: Sequence[str], se
               "failed in an estimator": sum(t["what"] == "failed" for t in troubles)}
     metrics = {name: value if np.isfinite(value) else None for name, value in done.module.metrics.items()}
     whole = {"format": FORMAT, **done.settings, "verdict": list(verdicts), "counts": counts, "problems": list(troubles), "metrics": metrics,
-             **said, "versions": versions(), "hardware": hardware(machine), "seconds": dict(seconds)}
-    write_json(done.out / METRICS, whole)
+             **said, "versions": versions(), "hardware": done.hardware, "seconds": dict(seconds)}
+    write_json(done.module.records.folder / METRICS, whole)
     ending = [
         Section("Time", _overhead(seconds), pictures=[plots.time_by_step(seconds)]),
         Section("Who could not be judged, was refused or failed", f"{', '.join(f'{name}: {count}' for name, count in counts.items())}. "
                 f"All are named in {METRICS}.", tables=[("", troubles[:NAMED])]),
         Section("What this is of", text=json.dumps({key: whole[key] for key in SETTINGS if key in whole}, indent=1))]
-    write_bytes(done.out / REPORT, page(title, verdicts, [*sections, *ending]).encode())
-    return done.out / REPORT
+    write_bytes(done.module.records.folder / REPORT, page(title, verdicts, [*sections, *ending]).encode())
+    return done.module.records.folder / REPORT
 
 
 def problems(records: Sequence[Record], arms: Sequence[str]) -> list[Row]:

@@ -178,7 +178,7 @@ def test_a_run_killed_with_kill_9_ends_with_the_same_numbers(whole: Path, comman
 
 @pytest.mark.slow
 def test_two_processes_give_exactly_the_numbers_of_one(whole: Path, command: Callable[..., list[str]], tmp_path: Path) -> None:
-    two = command(tmp_path / "out", "--machine.devices", "2", "--machine.strategy", "ddp", "--data.limit", "11")
+    two = command(tmp_path / "out", "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.limit", "11")
     ended = _started(_script(tmp_path), *two)
     assert ended.returncode == 0, ended.stderr
     assert main(command(tmp_path / "alone", "--data.limit", "11")) == 0

@@ -139,7 +139,7 @@ def test_two_processes_give_exactly_the_numbers_of_one(tmp_path: Path, backbone:
         assert ended.returncode == 0, ended.stderr
         return said(out)
 
-    one, two = run(tmp_path / "one"), run(tmp_path / "two", "--machine.devices", "2", "--machine.strategy", "ddp")
+    one, two = run(tmp_path / "one"), run(tmp_path / "two", "--trainer.devices", "2", "--trainer.strategy", "ddp")
     assert one["figures"] == two["figures"] and one["metrics"] == two["metrics"] and one["figures"]["sets"][0]["FID"] > 0
 
 

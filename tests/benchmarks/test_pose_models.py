@@ -188,9 +188,9 @@ def test_compact_models_are_estimators_by_name(run: Path, tmp_path: Path, monkey
     (tmp_path / "pose").mkdir()
     (tmp_path / "pose" / "compact-occluded").symlink_to(run / "weights")
     monkeypatch.setattr(weights, "SHIPPED", tmp_path / "pose")
-    from deocc_aug.benchmarks.harness.command import _shipped
+    from deocc_aug.benchmarks.harness.pose2d import compact
 
-    assert list(_shipped()) == ["compact-occluded"]
+    assert list(compact()) == ["compact-occluded"]
     image = np.random.default_rng(0).integers(0, 255, (120, 90, 3), dtype=np.uint8)
     found = [MMPoseEstimator(Path(given)).estimate(image, np.array([10.0, 10, 80, 110])) for given in ("compact-occluded", run / "weights")]
     assert found[0].shape == (17, 3) and np.array_equal(*found)
