@@ -103,14 +103,13 @@ class Deoccluder:
         painter = painter_class(manifest.part("appearance"))
         if together > 1 and one_by_one(painter):
             raise ValueError(f"together is {together}, but stage 2 of {manifest.name} paints people one by one: leave it out")
-        with no_loading_bars("diffusers"):
+        with no_loading_bars("diffusers"), no_loading_bars("transformers"):
             body, appearance = loaded(BodyPipeline, "body"), loaded(painter, "appearance")
             if OBSERVER in manifest.parts:
                 own = CompactObserver(loaded(ObserverPipeline, OBSERVER), manifest.canvas)
                 observer = own if observer is None else in_turn(observer, own)
-        answers = None
-        if WORDS in manifest.parts:
-            with no_loading_bars("transformers"):
+            answers = None
+            if WORDS in manifest.parts:
                 answers = BlipAnswers.from_pretrained(manifest.part(WORDS), device=device,
                                                       dtype=precision(device, dtype, WORDS in manifest.half))
         return cls(manifest, body, appearance, observer, answers, gathered)

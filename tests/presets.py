@@ -34,7 +34,8 @@ def write_tiny_preset(folder: Path, observer: bool = False, words: bool = False,
         if observer:
             ObserverModule(channels=(32, 32, 32)).export(folder / "observer")
         if listener:
-            write_with_listener(folder / "appearance", folder / "appearance")
+            (folder / "appearance").rename(folder / "deaf")
+            write_with_listener(folder / "deaf", folder / "appearance")
     defaults = Options(body_steps=2, hypotheses=2, paint_steps=2, guidance=1.0, gate=False,
                        thresholds={"hidden": 0.02, "seen": 0.0, "unknown": 1.0, "uncertainty": 1.0})
     write_manifest(folder, name="tiny", revision="test", licence="Apache-2.0", canvas=(256, 192), defaults=defaults,

@@ -24,10 +24,28 @@ def deoccluder() -> Deoccluder:
 
 def test_the_weights_keep_their_budget() -> None:
     preset = check(resolve("compact"))
-    sizes = {name: sum(f.stat().st_size for f in preset.part(name).rglob("*") if f.is_file()) / 1e6 for name in preset.parts}
-    assert sizes["body"] <= 12 and sizes["appearance"] <= 16
+    painter = preset.part("appearance")
+    folders = {name: preset.part(name) for name in preset.parts} | {name: painter / name for name in ("unet", "listener", "text_encoder")}
+    sizes = {name: sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6 for name, folder in folders.items()}
+    assert sizes["observer"] <= 6 and sizes["body"] <= 12 and sizes["unet"] <= 16 and sizes["listener"] + sizes["text_encoder"] <= 5
+    assert sum(sizes[name] for name in preset.parts) <= 44
     assert max(f.stat().st_size for f in preset.folder.rglob("*") if f.is_file()) < 15 * 2**20
     assert (preset.folder / "MODEL_CARD.md").is_file()
+
+
+def test_words_are_heard_and_silence_is_none(deoccluder: Deoccluder) -> None:
+    """A red coat is redder than a blue one, by more than a level; nothing said is the picture without words."""
+    picture = draw()
+    hidden = picture.amodal_mask & picture.occluder_mask
+
+    def painted(prompt: str | None) -> np.ndarray:
+        return deoccluder(picture.image, picture.person(), options=Options(prompt=prompt, gate=False)).image.astype(float)
+
+    red, blue = (painted(f"a person wearing a {colour} dress")[hidden].mean(0) for colour in ("red", "blue"))
+    assert red[0] - blue[0] > 1 and blue[2] - red[2] > 1
+    assert np.array_equal(painted(None), painted(""))
+    with pytest.warns(UserWarning, match="leaves out: magenta"):
+        painted("a magenta dress")
 
 
 @pytest.fixture(scope="module")

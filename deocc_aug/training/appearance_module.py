@@ -1,6 +1,7 @@
 """Stage 2 in training."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -67,7 +68,7 @@ class ListeningAppearanceModule(ListeningModule):
             width, text_layers = int(encoder.config.hidden_size), int(encoder.config.num_hidden_layers)
         super().__init__(listener, learning_rate, warm_up, final, pure_noise, str(folder / "unet"), width, text_layers, words_rate, lessons)
         self.painter = pipeline.unet.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.painters_scheduler, self.patch = pipeline.scheduler, patch
+        self.folder, self.patch = folder, patch
 
     def begin(self) -> None:
         """What it begins from it has from the start."""
@@ -81,9 +82,11 @@ class ListeningAppearanceModule(ListeningModule):
         return painted(self, heard(self.unet, clean, batch["condition"], words).float(), batch, timesteps)
 
     def export(self, folder: Path) -> None:
-        pipeline = AppearancePipeline(self.painter.half(), self.painters_scheduler, self.patch, self.unet.half(), self.text_encoder.half(),
-                                      self.tokenizer)
+        deaf = AppearancePipeline.from_pretrained(self.folder, local_files_only=True)
+        pipeline = AppearancePipeline(deaf.unet, deaf.scheduler, self.patch, self.unet.half(), self.text_encoder.half(), self.tokenizer)
         pipeline.save_pretrained(folder)
+        shutil.rmtree(folder / "unet")
+        shutil.copytree(self.folder / "unet", folder / "unet")  # the painter's own files: an average of equal weights is rounded
 
 
 def painted(module: DiffusionModule, clean: Tensor, batch: dict[str, Tensor], timesteps: Tensor) -> Tensor:
