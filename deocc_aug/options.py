@@ -17,7 +17,7 @@ class Options:
         hypotheses: completions sampled in stage 1 (K).
         paint_steps: diffusion steps of stage 2.
         guidance: classifier-free guidance scale of stage 2; 1 is off.
-        prompt: None asks the VQA, "" uses no words, other text is used as it is.
+        prompt: None asks the VQA model, where the preset has one, "" uses no words, other text is used as it is.
         gate: False paints everybody, whatever the thresholds say.
         thresholds: the gate's: {"hidden": least hidden share of the body worth painting, "seen": least share of it that must be
             seen, "unknown": highest share of the hidden part of which nobody knows whether anything is in front, "uncertainty":
@@ -68,7 +68,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Resolved:
-    """Options with nothing left open (`prompt` may be None: ask the VQA)."""
+    """Options with nothing left open (`prompt` may be None: ask the VQA model)."""
 
     body_steps: int
     hypotheses: int
