@@ -82,11 +82,11 @@ class ListeningAppearanceModule(ListeningModule):
         return painted(self, heard(self.unet, clean, batch["condition"], words).float(), batch, timesteps)
 
     def export(self, folder: Path) -> None:
-        deaf = AppearancePipeline.from_pretrained(self.folder, local_files_only=True)
-        pipeline = AppearancePipeline(deaf.unet, deaf.scheduler, self.patch, self.unet.half(), self.text_encoder.half(), self.tokenizer)
+        pipeline = AppearancePipeline(self.painter, self.scheduler, self.patch, self.unet.half(), self.text_encoder.half(), self.tokenizer)
         pipeline.save_pretrained(folder)
-        shutil.rmtree(folder / "unet")
-        shutil.copytree(self.folder / "unet", folder / "unet")  # the painter's own files: an average of equal weights is rounded
+        for own in ("unet", "scheduler"):  # the painter's, as they were filed: an average of equal weights is rounded
+            shutil.rmtree(folder / own)
+            shutil.copytree(self.folder / own, folder / own)
 
 
 def painted(module: DiffusionModule, clean: Tensor, batch: dict[str, Tensor], timesteps: Tensor) -> Tensor:
