@@ -1,8 +1,9 @@
 """What words change in the painted picture: ``python -m deocc_aug.benchmarks.wording --preset FOLDER --ccp FOLDER --coco FOLDER``.
 
 Clothing Co-Parsing's val photos.  First with cut-outs in front: every person is painted with the description of what they wear
-(`deocc_aug.training.clothes.worn`), with somebody else's and with none.  Then with the whole upper garment hidden: painted with
-"a red shirt" and with "a blue shirt".  Silhouettes are told, so that words and pixels alone differ.
+(`deocc_aug.training.clothes.worn`), with the words that the preset finds itself, with somebody else's and with none.  Then with
+the whole upper garment hidden: painted with "a red shirt" and with "a blue shirt".  Silhouettes are told, so that words and
+pixels alone differ.
 """
 from __future__ import annotations
 
@@ -32,11 +33,13 @@ RATE = (0.3, 0.7)  # of a person that is hidden
 WORDS = "red", "blue"
 LEAST = 0.15  # of a person must be seen beside a hidden garment
 
-Paint = Callable[[Image, Person, str], Image]
+ARMS = "their own", "found in what is seen", "another's", "none"
+
+Paint = Callable[[Image, Person, str | None], Image]
 
 
-def described(people: Sequence[Dressed], cutouts: Sequence[Cutout], paint: Paint, seed: int) -> Iterator[tuple[float, float, float]]:
-    """For each person the hidden body's PSNR, dB, with their own description, with another's and without."""
+def described(people: Sequence[Dressed], cutouts: Sequence[Cutout], paint: Paint, seed: int) -> Iterator[tuple[float, ...]]:
+    """For each person the hidden body's PSNR, dB, for each of `ARMS`: words that are told, that are asked for, and none."""
     rng = np.random.default_rng(seed)
     prompts = [prompt_of(person.looks or {}) for person in people]
     for at, person in enumerate(people):
@@ -49,9 +52,7 @@ def described(people: Sequence[Dressed], cutouts: Sequence[Cutout], paint: Paint
             continue
         asked = Person(box, visible, pasted.occluder, amodal_mask=person.mask)
         clean = person.image.astype(np.float32)
-        pictures = [paint(pasted.image, asked, prompt).astype(np.float32) for prompt in (prompts[at], other, "")]
-        own, others, silent = (psnr(picture, clean, hidden) for picture in pictures)
-        yield own, others, silent
+        yield tuple(psnr(paint(pasted.image, asked, prompt).astype(np.float32), clean, hidden) for prompt in (prompts[at], None, other, ""))
 
 
 def recoloured(people: Sequence[Dressed], paint: Paint, count: int) -> Iterator[tuple[float, float]]:
@@ -87,9 +88,14 @@ def around(garment: Mask) -> Mask:
     return np.asarray(cv2.dilate(out, np.ones((7, 7), np.uint8)) > 0)
 
 
-def painted(deoccluder: Deoccluder, image: Image, person: Person, prompt: str, steps: int | None = None) -> Image:
+def painted(deoccluder: Deoccluder, image: Image, person: Person, prompt: str | None, steps: int | None = None) -> Image:
     """The picture with somebody painted whatever the gate says."""
     return deoccluder(image, person, seed=0, options=Options(prompt=prompt, gate=False, paint_steps=steps)).image
+
+
+def better(one: np.ndarray, other: np.ndarray) -> str:
+    """The one-sided p of a paired test; nothing where the two are the same."""
+    return "" if np.array_equal(one, other) else f"{wilcoxon(one, other, alternative='greater').pvalue:.2g}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -107,10 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     people = [person for person in read_dressed_ccp(options.ccp, SIDE, "val") if isinstance(person, Dressed)]
     cutouts = [*read_cutouts(options.coco, side=300, leave_out=even_numbered)]
     rows = [*tqdm(described(people[:options.n], cutouts, paint, options.seed), total=options.n, unit="person")]
-    own, others, silent = np.array(rows).T
-    print(markdown([{"description": name, "people": len(rows), "hidden PSNR, dB": mean(values), "own less this": mean(own - values),
-                     "p, Wilcoxon": "" if values is own else f"{wilcoxon(own, values, alternative='greater').pvalue:.2g}"}
-                    for name, values in (("their own", own), ("another's", others), ("none", silent))]))
+    by_arm = dict(zip(ARMS, np.array(rows).T, strict=True))
+    own, silent = by_arm["their own"], by_arm["none"]
+    print(markdown([{"description": name, "people": len(rows), "hidden PSNR, dB": mean(values), "this less none": mean(values - silent),
+                     "own less this": mean(own - values), "p that own is better, Wilcoxon": better(own, values)}
+                    for name, values in by_arm.items()]))
     far, share = np.array([*tqdm(recoloured(people, paint, options.shirts), total=options.shirts, unit="shirt")]).T
     print("\n" + markdown([{"from red to blue": "hidden shirts", "people": len(far), "moved towards blue": mean((far > 0).astype(float)),
                             "CIELAB": mean(far), "of the words' distance": mean(share)}]))

@@ -92,4 +92,4 @@ def stacked(rows: list[Image]) -> Image:
     return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows])
 
 
-main = Command("complete a photo and a rendering that come with the dependencies, and measure both", _add_arguments, _run)
+main = Command("complete a photo and a rendering that come with the extras bench and humans, and measure both", _add_arguments, _run)

@@ -164,7 +164,8 @@ class Deoccluder:
             evidence = evidence_of(body, observation)
             verdict = judge(evidence, hole, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
-            description = describe(canvas, observation, resolved.prompt, self.answers, self.appearance.read)
+            answers = self.answers if verdict.paint else None  # words are for painting: nobody is asked about people left alone
+            description = describe(canvas, observation, resolved.prompt, answers, self.appearance.read)
         painted = beyond = None
         if verdict.paint:
             with timed(seconds, "paint"):                                               # 6 paint

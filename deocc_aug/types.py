@@ -1,4 +1,4 @@
-"""The nouns: frozen dataclasses that check their own shapes.
+"""The nouns: frozen dataclasses; those that callers make check their own shapes.
 
 Frames.  Image coordinates are pixels of the source image, x right and y down, a pixel (column i, row j) covering
 [i, i+1) x [j, j+1).  Canvas coordinates are the same on the canvas.  `image_to_canvas` maps the first to the second.
@@ -65,7 +65,7 @@ def _mask(value: object, name: str) -> np.ndarray:
         raise ValueError(f"{name} has shape {mask.shape}: pass one mask of shape (H, W), the image's own size")
     if mask.dtype == np.bool_:
         return mask
-    if mask.dtype == np.uint8 and np.isin(mask[:: max(1, len(mask) // 64)], (0, 1, 255)).all():
+    if mask.dtype == np.uint8 and ((mask <= 1) | (mask == 255)).all():
         return mask > 0
     raise ValueError(f"{name} is {mask.dtype}: pass bool (or uint8 holding only 0 and 1, or 0 and 255)")
 
@@ -102,7 +102,8 @@ class Person:
 
     Args:
         box_xyxy: (4,) image pixels, of the visible part or of the whole body.
-        visible_mask: (H, W) bool, the image's own size: the pixels where this person is seen.
+        visible_mask: (H, W) bool, the image's own size: the pixels where this person is seen.  Masks may be uint8 too, of 0 and 1
+            or of 0 and 255; they are kept as bool.
         occluder_mask: (H, W) bool: what stands in front of the person (nothing else around the person is hidden, unless it is unknown).
         joints: (17, 3) COCO order: x, y in image pixels and confidence in [0, 1], 0 where unknown; hidden joints welcome.
         amodal_mask: (H, W) bool: the whole silhouette from elsewhere; stage 1 then only finds the joints.
@@ -250,7 +251,7 @@ class Deocclusion:
         evidence: what the gate went by.
         changed: whether any pixel was changed; `reason` says why, or why not.  The gate governs pixels only: mask and
             joints are always there.
-        description: the words the picture was painted with.
+        description: the words the picture was painted with; where it was left alone nobody was asked for any.
         seconds: wall time by step.
         source: the caller's image, by reference: change it, and `image` changes with it.
     """
@@ -291,7 +292,7 @@ class Deocclusion:
 
     @property
     def amodal_mask(self) -> Float[np.ndarray, "h w"]:
-        """(H, W) float32 in [0, 1]: how sure the whole body covers a pixel; above 0.5 is the likeliest silhouette."""
+        """(H, W) float32 in [0, 1]: how sure the whole body covers a pixel; above 0.5 is the silhouette of the highest expected IoU."""
         return self._whole(self.patch.amodal, np.float32)
 
     @property

@@ -28,13 +28,14 @@ def test_the_weights_keep_their_budget() -> None:
     folders = {name: preset.part(name) for name in preset.parts} | {name: painter / name for name in ("unet", "listener", "text_encoder")}
     sizes = {name: sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6 for name, folder in folders.items()}
     assert sizes["observer"] <= 6 and sizes["body"] <= 12 and sizes["unet"] <= 16 and sizes["listener"] + sizes["text_encoder"] <= 5
+    assert sizes["words"] <= 3.5
     assert sum(sizes[name] for name in preset.parts) <= 44
     assert max(f.stat().st_size for f in preset.folder.rglob("*") if f.is_file()) < 15 * 2**20
     assert (preset.folder / "MODEL_CARD.md").is_file()
 
 
 def test_words_are_heard_and_silence_is_none(deoccluder: Deoccluder) -> None:
-    """A red coat is redder than a blue one, by more than a level; nothing said is the picture without words."""
+    """A red coat is redder than a blue one, by more than a level; "" is the picture without words, None that with the words it finds."""
     picture = draw()
     hidden = picture.amodal_mask & picture.occluder_mask
 
@@ -43,9 +44,30 @@ def test_words_are_heard_and_silence_is_none(deoccluder: Deoccluder) -> None:
 
     red, blue = (painted(f"a person wearing a {colour} dress")[hidden].mean(0) for colour in ("red", "blue"))
     assert red[0] - blue[0] > 1 and blue[2] - red[2] > 1
-    assert np.array_equal(painted(None), painted(""))
+    silent, found = painted(""), deoccluder(picture.image, picture.person(), options=Options(gate=False))
+    assert found.description.prompt and np.array_equal(found.image, painted(found.description.prompt))
+    assert not np.array_equal(found.image, silent) and np.array_equal(found.image[~hidden & ~picture.occluder_mask],
+                                                                      picture.image[~hidden & ~picture.occluder_mask])
     with pytest.warns(UserWarning, match="leaves out: magenta"):
         painted("a magenta dress")
+
+
+@pytest.mark.parametrize(("colour", "rgb"), [("red", (200, 20, 30)), ("green", (20, 130, 50)), ("yellow", (230, 200, 40)),
+                                             ("black", (15, 15, 15)), ("white", (240, 240, 240))])
+def test_colours_are_found_in_what_is_seen(deoccluder: Deoccluder, colour: str, rgb: tuple[int, int, int]) -> None:
+    picture = draw()
+    image = picture.image.copy()
+    image[picture.visible_mask] = rgb
+    result = deoccluder(image, picture.person(), options=Options(gate=False))
+    answer, sure = result.description.answers["upper_colour"]
+    assert answer == colour and 0.5 <= sure <= 1 and f"{colour} top" in result.description.prompt
+
+
+def test_nobody_is_asked_about_people_left_alone(deoccluder: Deoccluder) -> None:
+    picture = draw()
+    whole = Person(box_of(picture.amodal_mask), picture.amodal_mask, np.zeros_like(picture.amodal_mask))
+    result = deoccluder(picture.image, whole)
+    assert not result.changed and result.description.prompt == "" and not result.description.answers
 
 
 @pytest.fixture(scope="module")

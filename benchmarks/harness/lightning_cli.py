@@ -34,6 +34,9 @@ class BenchCLI(LightningCLI):
 
     def __init__(self, task: type[BenchModule], embedded: type[BenchData], prog: str, arguments: Sequence[str]) -> None:
         self.task, self.embedded = task, embedded
+        named = any(argument.split("=")[0] in ("--data", "--config") for argument in arguments)
+        if not named and any(argument.startswith("--data.") for argument in arguments):  # options of a class want its name before them
+            arguments = ["--data", f"{embedded.__module__}.{embedded.__qualname__}", *arguments]
         super().__init__(task, BenchData, save_config_callback=None, trainer_defaults=TRAINER, seed_everything_default=False,
                          parser_kwargs={"prog": prog, "description": None, "exit_on_error": False}, args=list(arguments), run=False,
                          auto_configure_optimizers=False, load_from_checkpoint_support=False)
@@ -61,6 +64,9 @@ class BenchCLI(LightningCLI):
             value = self.config.trainer[name]
             if value is not None and value is not False:
                 raise ValueError(f"--trainer.{name} is {value}: {why}; leave it out")
+        if self.config.data is not None and self.config.data.class_path.endswith(BenchData.__name__):
+            raise ValueError("--data.* was given and no data set that takes it: name its class first, such as --data "
+                             f"{self.embedded.__module__}.{self.embedded.__qualname__}, or one in --config")
 
     def instantiate_classes(self) -> None:
         """The trainer first, whose faults show at once; a task is made of its data."""

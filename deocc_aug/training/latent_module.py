@@ -1,7 +1,6 @@
 """Stage 2 in latents, in training: UNet and text encoder together, the autoencoder as it is."""
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from deocc_aug.appearance.codec import condition_channels
 from deocc_aug.appearance.latent_pipeline import LatentAppearancePipeline
 from deocc_aug.patches import SHRINK
 from deocc_aug.training.autoencoder_module import unit
-from deocc_aug.training.listening import ListeningModule, listening_unet, take_over
+from deocc_aug.training.listening import ListeningModule, hears, listening_unet, take_over
 
 FIRST = 64  # pictures that say how patches and latents go together
 
@@ -50,7 +49,7 @@ class LatentAppearanceModule(ListeningModule):
     def begin(self) -> None:
         if self.start is None:
             return
-        if json.loads((Path(self.start) / "config.json").read_text())["_class_name"] == type(self.unet).__name__:
+        if hears(Path(self.start)):
             take_over(self.unet, UNet2DConditionModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True))
             return
         pixels = UNet2DModel.from_pretrained(self.start, dtype=torch.float32, local_files_only=True).to(self.device)

@@ -1,6 +1,7 @@
 """Nets that hear words: a UNet whose cells attend to a prompt beside its output, and how it and its text encoder begin."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class ListeningModule(DiffusionModule):
 
     Args:
         unet: `listening_unet`.
-        start: folder of a UNet to begin from; the text encoder beside it, if any, is taken along.
+        start: folder of a UNet to begin from; if that hears words, the text encoder beside it is taken along.
         width, text_layers: of the text encoder.
         words_rate: of what hears words, times `learning_rate`: what it can win is small beside the rest.
         lessons: steps in which a new text encoder learns, before the first step, to tell what prompts say (`deocc_aug.training.reading`);
@@ -96,11 +97,16 @@ def take_over(unet: UNet2DModel | UNet2DConditionModel, other: UNet2DModel | UNe
     return taken
 
 
+def hears(folder: Path) -> bool:
+    """Whether the UNet of this folder is one that hears words."""
+    return bool(json.loads((folder / "config.json").read_text())["_class_name"] == UNet2DConditionModel.__name__)
+
+
 def learn_to_read(encoder: CLIPTextModel, tokenizer: Any, start: str | None, lessons: int) -> None:
-    """Gives an untrained text encoder the weights of the one beside the UNet `start`, or else so many lessons; then it stays as it is."""
+    """Gives an untrained text encoder the weights of the one that the UNet `start` hears, or else so many lessons, then freezes it."""
     taught = None if start is None else Path(start).parent / "text_encoder"
-    if taught is not None and taught.is_dir():
+    if start is not None and taught is not None and taught.is_dir() and hears(Path(start)):
         encoder.load_state_dict(CLIPTextModel.from_pretrained(taught, dtype=torch.float32, local_files_only=True).state_dict())
     else:
         teach(encoder.requires_grad_(True), tokenizer, lessons)
-        encoder.requires_grad_(False)
+    encoder.requires_grad_(False)

@@ -39,6 +39,15 @@ def read(arguments: list[str]) -> BenchCLI:
     return BenchCLI(Pose2D, SyntheticPeople, "deocc-aug bench pose2d", arguments)
 
 
+def test_options_of_the_embedded_data_need_no_class_named(tmp_path: Path) -> None:
+    given = ["--arms", "[occluded]", "--estimators.one", "bench_tools.Bright", "--out", str(tmp_path / "out")]
+    cli = read([*given, "--data.people", "128", "--data.limit", "2"])
+    assert type(cli.datamodule) is SyntheticPeople and cli.datamodule.limit == 2 and len(cli.datamodule.open()) == 128
+    (tmp_path / "only.yaml").write_text("arms: [occluded]\n")
+    with pytest.raises(ValueError, match="name its class first"):
+        read(["--config", str(tmp_path / "only.yaml"), *given, "--data.limit", "2"])
+
+
 def test_the_command_line_is_lightnings_and_makes_module_data_and_trainer(command: Command, tmp_path: Path) -> None:
     cli = read(command("--trainer.inference_mode", "false", "--trainer.default_root_dir", str(tmp_path)))
     assert isinstance(cli, LightningCLI) and isinstance(cli.model, Pose2D) and cli.model.data is cli.datamodule

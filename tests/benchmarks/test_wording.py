@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deocc_aug import Person
-from deocc_aug.benchmarks.wording import around, described, recoloured
+from deocc_aug.benchmarks.wording import ARMS, around, better, described, recoloured
 from deocc_aug.describe.colours import ANCHORS
 from deocc_aug.training.clothes import REGIONS, Dressed
 from deocc_aug.types import Image
@@ -23,25 +23,26 @@ def wearer(colour: str) -> Dressed:
                    looks={"upper": "shirt", "upper_colour": colour})
 
 
-def obedient(image: Image, person: Person, prompt: str) -> Image:
-    """Paints what is hidden in the colour that it is told, grey without one."""
-    told = re.search("|".join(ANCHORS), prompt)
+def obedient(image: Image, person: Person, prompt: str | None) -> Image:
+    """Paints what is hidden in the colour that it is told, grey without one, and white if it is to ask."""
+    told = re.search("|".join(ANCHORS), "white" if prompt is None else prompt)
     out = image.copy()
     assert person.occluder_mask is not None
     out[person.occluder_mask] = ANCHORS[told.group()][0] if told else (128, 128, 128)
     return out
 
 
-def deaf(image: Image, person: Person, prompt: str) -> Image:
+def deaf(image: Image, person: Person, prompt: str | None) -> Image:
     return obedient(image, person, "")
 
 
 def test_the_right_description_is_worth_more_than_another_s_where_words_are_heard() -> None:
     people = [wearer(colour) for colour in ("red", "green", "blue", "yellow")]
     rows = np.array([*described(people, [], obedient, 0)])
-    assert len(rows) == 4 and (rows[:, 0] == 60).all() and (rows[:, 1] < 20).all() and (rows[:, 2] < 25).all()
+    assert rows.shape == (4, len(ARMS)) and (rows[:, 0] == 60).all() and (rows[:, 1:3] < 20).all() and (rows[:, 3] < 25).all()
     rows = np.array([*described(people, [], deaf, 0)])
-    assert (rows[:, 0] == rows[:, 1]).all() and (rows[:, 0] == rows[:, 2]).all()
+    assert (rows == rows[:, :1]).all()
+    assert better(rows[:, 0], rows[:, 3]) == ""
 
 
 def test_a_shirt_moves_from_red_to_blue_where_words_are_heard() -> None:
