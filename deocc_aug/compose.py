@@ -46,7 +46,7 @@ def joined(near: Patch, far: Patch, edge: int) -> Patch:
     pictures fade into one another where both are painted."""
     (x, y), (h, w) = (near.origin[0] - far.origin[0], near.origin[1] - far.origin[1]), near.changed.shape
     inside = (slice(y, y + h), slice(x, x + w))
-    image, changed, amodal = far.image.copy(), far.changed.copy(), np.zeros_like(far.amodal)
+    image, changed, amodal = far.image.copy(), far.changed.copy(), far.visible.astype(np.float32)
     away = np.minimum.outer(*(np.minimum(np.arange(n) + 0.5, n - 0.5 - np.arange(n)) for n in (h, w)))
     share = np.where(far.changed[inside], np.clip(away / max(edge, 1), 0, 1), 1.0)[..., None]
     mixed = share * near.image + (1 - share) * far.image[inside]

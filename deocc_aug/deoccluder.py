@@ -26,7 +26,7 @@ from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
 from deocc_aug.together import Together
-from deocc_aug.types import MASKS, Body, Canvas, Deocclusion, Description, Image, Observation, Patch, Person
+from deocc_aug.types import MASKS, Body, Box, Canvas, Deocclusion, Description, Image, Mask, Observation, Patch, Person
 from deocc_aug.weights import Preset, check, resolve
 from deocc_aug.weights.hub import fetched
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
 OBSERVER, WORDS = OPTIONAL = ("observer", "words")  # the parts that a preset need not have
+STRAY = 0.5  # of the box's longer side: what is seen of a person farther from their box does not place the first look
 LOOKS = 2  # times the canvas is placed again around the completed body
 
 
@@ -212,7 +213,7 @@ class Deoccluder:
             return None
         person, box = found
         wide = cut(image, place(widened(box, 0.02), self.preset.canvas), self.preset.canvas)
-        observation, seen = observe(wide, person), moved(body, canvas, wide)
+        observation, seen = observe(wide, unbounded(person)), moved(body, canvas, wide)
         hole = hole_of(observation, seen)
         (painted,) = self.appearance(wide, observation, seen, hole, steps=options.paint_steps, guidance=options.guidance,
                                      generator=generator_for(seed, "paint beyond"), words=description.embedding)
@@ -239,6 +240,8 @@ class Deoccluder:
         if person.amodal_mask is not None:
             amodal = resample_mask(person.amodal_mask, canvas.image_to_canvas, size)
             body = replace(body, amodal=amodal, hypotheses=np.broadcast_to(amodal, body.hypotheses.shape), uncertainty=0.0)
+        if person.prompts is not None:
+            observation = observe(canvas, unbounded(person))
         known = observation.joints_visible[:, None]
         return canvas, observation, replace(body, joints=np.where(known, observation.joints, body.joints))
 
@@ -248,9 +251,25 @@ def wide_look(person: Person) -> np.ndarray:
     assert person.visible_mask is not None
     if person.amodal_mask is not None and (whole := box_of(person.amodal_mask)) is not None:
         return around(whole)
-    visible = box_of(person.visible_mask)
+    visible = box_of(near_the_box(person.visible_mask, person.box_xyxy))
     assert visible is not None
     return first_look(visible, None if person.occluder_mask is None or person.unknown_mask is not None else box_of(person.occluder_mask))
+
+
+def near_the_box(visible: Mask, box_xyxy: Box) -> Mask:
+    """The pixels of a mask (H, W) in and around the person's box; all of it where none is there.
+
+    A pixel astray, as segmenters leave them, would send the first look far away.
+    """
+    x0, y0, x1, y1 = np.clip(widened(box_xyxy, STRAY), 0, [*visible.shape[::-1]] * 2).astype(int).tolist()
+    near = np.zeros_like(visible)
+    near[y0:y1, x0:x1] = visible[y0:y1, x0:x1]
+    return near if near.any() else visible
+
+
+def unbounded(person: Person) -> Person:
+    """The person without the box that their body must stay within: it bounds the body, and says nothing of what is painted."""
+    return person if person.prompts is None else replace(person, prompts=replace(person.prompts, box_xyxy=None))
 
 
 def whole_person(person: Person, image: Image) -> Person:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+import numpy as np
+
 THRESHOLDS = ("hidden", "seen", "unknown", "uncertainty")
 
 
@@ -41,13 +43,19 @@ class Options:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest):
                 raise ValueError(f"Options.{name} is {value!r}: pass a whole number from 1 to {highest}, or None for the preset's default")
-        if self.guidance is not None and not 0 <= float(self.guidance) <= 50:
+        if self.guidance is not None and (isinstance(self.guidance, bool) or not isinstance(self.guidance, (int, float, np.number))
+                                          or not 0 <= self.guidance <= 50):
             raise ValueError(f"Options.guidance is {self.guidance!r}: pass a number from 0 to 50 (1 is off), or None")
+        if self.gate is not None and not isinstance(self.gate, (bool, np.bool_)):
+            raise ValueError(f"Options.gate is {self.gate!r}: pass True, False, or None for the preset's default")
+        if self.prompt is not None and not isinstance(self.prompt, str):
+            raise ValueError(f"Options.prompt is {self.prompt!r}: pass text, \"\" for no words, or None for the preset's default "
+                             "(on a command line put quotes within quotes: '\"5 red shirts\"')")
         unknown = sorted(set(self.thresholds or ()) - set(THRESHOLDS))
         if unknown:
             raise ValueError(f"Options.thresholds has {unknown}: the gate knows {list(THRESHOLDS)}")
         for name, value in (self.thresholds or {}).items():
-            if not 0 <= float(value) <= 1:
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
                 raise ValueError(f"Options.thresholds[{name!r}] is {value!r}: pass a number from 0 to 1")
 
     def filled(self, defaults: Options) -> Resolved:

@@ -184,6 +184,14 @@ def _broken_weights(folder: Path) -> list[str]:
     return [*_by_box(folder), "--preset", f"{folder}/broken"]
 
 
+def _named_as_a_result(folder: Path) -> list[str]:
+    (folder / "other.png").rename(folder / "photo_10.png")
+    people = json.loads((folder / "people.json").read_text())
+    people["images"][1]["file_name"] = "photo_10.png"
+    write_json(folder / "annotations.json", people)
+    return ["run", f"{folder}/photo.png", f"{folder}/photo_10.png", "--coco", f"{folder}/annotations.json", "--out", str(folder), *FAST]
+
+
 BAD_RUNS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no arguments": (lambda folder: ["run"], "required"),
     "named twice": (lambda folder: [*_by_coco(folder), "--box=1,2,3,4"], "pass either --coco"),
@@ -214,6 +222,11 @@ BAD_RUNS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "a corrupted weights file": (_broken_weights, r"safetensors is damaged"),
     "an unknown device": (lambda folder: [*_by_box(folder), "--device", "abacus"], "--device abacus cannot be used"),
     "an unknown option": (lambda folder: [*_by_box(folder), "--options.steps", "3"], "steps"),
+    "a gate that is no truth value": (lambda folder: [*_by_box(folder), "--options.gate", "maybe"], "gate"),
+    "a prompt that is no text": (lambda folder: [*_by_box(folder), "--options.prompt", "5"], "Options.prompt is 5"),
+    "a scale of words": (lambda folder: [*_by_box(folder), "--options.guidance", "high"], "guidance is 'high'"),
+    "an output folder with the COCO file": (lambda folder: [*_by_coco(folder), "--out", str(folder)], "people.json would be written over"),
+    "a picture named as a result is": (_named_as_a_result, r"photo_10.png would be written over"),
     "an option out of range": (lambda folder: [*_by_box(folder), "--options.paint_steps", "0"], "paint_steps is 0"),
 }
 

@@ -253,6 +253,28 @@ def test_a_prompted_box_bounds_the_body(deoccluder: Deoccluder, picture: Picture
     assert not (result.hidden_mask[225:]).any()
 
 
+def test_a_prompted_box_does_not_keep_the_occluder(deoccluder: Deoccluder, picture: Picture) -> None:
+    """All of what is known to be in front is painted anew, also beyond the box: stage 2 is not shown it."""
+    other = picture.image.copy()
+    other[picture.occluder_mask] = (250, 20, 240)
+    prompts = Prompts(box_xyxy=np.array([40.0, 20, 180, 220]))
+    pictures = [deoccluder(image, replace(picture.person(), prompts=prompts)).image for image in (picture.image, other)]
+    inner = cv2.erode(picture.occluder_mask.view(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    apart = np.abs(pictures[0].astype(float) - pictures[1])[inner & (np.arange(len(inner)) >= 225)[:, None]]
+    assert apart.size and apart.mean() < 5  # what is in front differs by 127
+
+
+def test_a_pixel_astray_does_not_move_the_first_look(deoccluder: Deoccluder, picture: Picture) -> None:
+    wide = np.full((700, 900, 3), 128, np.uint8)
+    wide[:300, :220] = picture.image
+    visible = np.zeros((700, 900), bool)
+    visible[:300, :220] = picture.visible_mask
+    clean, strayed = Person(np.array(picture.box_xyxy), visible), visible.copy()
+    strayed[-1, -1] = True
+    one, other = (deoccluder(wide, person) for person in (clean, replace(clean, visible_mask=strayed)))
+    assert np.array_equal(one.joints, other.joints) and np.array_equal(one.amodal_mask[:400, :400], other.amodal_mask[:400, :400])
+
+
 def test_given_visible_joints_come_back_as_they_are(deoccluder: Deoccluder, picture: Picture) -> None:
     joints = np.zeros((17, 3))
     joints[0] = (110, 52, 0.9)
@@ -327,7 +349,9 @@ def test_a_batch_says_who_was_refused(deoccluder: Deoccluder, picture: Picture) 
 
 
 @pytest.mark.parametrize(("values", "message"), [({"hypotheses": 0}, "whole number"), ({"paint_steps": 2.5}, "whole number"),
-                                                 ({"guidance": -1}, "0 to 50"), ({"thresholds": {"hiden": 1}}, "hiden")])
+                                                 ({"guidance": -1}, "0 to 50"), ({"guidance": "high"}, "guidance is 'high'"),
+                                                 ({"gate": "false"}, "gate is 'false'"), ({"prompt": 5}, "prompt is 5"),
+                                                 ({"thresholds": {"seen": "a"}}, "seen"), ({"thresholds": {"hiden": 1}}, "hiden")])
 def test_bad_options_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Options(**values)

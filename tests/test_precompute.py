@@ -164,6 +164,15 @@ def test_workers_end_with_a_parent_that_was_killed(folder: Path, tmp_path: Path)
     assert len(workers) >= 2 and not alive
 
 
+def test_the_index_is_not_written_over_the_annotations(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "coco" / "people.json").read_bytes()
+    assert main(_arguments(folder, folder / "coco")) == 2
+    assert "people.json would be written over" in capfd.readouterr().err
+    assert (folder / "coco" / "people.json").read_bytes() == before
+    assert main(_arguments(folder, tmp_path / "out", "--together", "0")) == 2
+    assert "--together is 0" in capfd.readouterr().err
+
+
 def test_who_is_refused_is_kept_with_the_reason_and_stops_nobody(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     content = json.loads((folder / "coco" / "people.json").read_text())
     content["annotations"] = [{**entry, **change} for entry, change in zip(content["annotations"], (

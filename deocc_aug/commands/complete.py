@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 import deocc_aug
 from deocc_aug.commands.people import AskedImage, AskedPerson, digest_of
-from deocc_aug.commands.results import PEOPLE, RECORDS, finished, request_digest, write_people, write_person
-from deocc_aug.data.atomic import output_folder
+from deocc_aug.commands.results import PEOPLE, RECORDS, files_of, finished, request_digest, write_people, write_person
+from deocc_aug.data.atomic import keep_apart, output_folder
 from deocc_aug.data.images import read_image
 from deocc_aug.options import Options
 from deocc_aug.types import Image
@@ -46,16 +46,22 @@ class Settings:
                 "options": asdict(self.options), "observers": list(self.observers)}
 
 
-def complete(asked: Sequence[AskedImage], out: Path, settings: Settings) -> None:
+def complete(asked: Sequence[AskedImage], out: Path, settings: Settings, read: Sequence[Path] = ()) -> None:
     """Completes the people asked for, going on where a run before stopped, and writes `people.json` at the end.
 
     A person who cannot be completed does not stop the others.
 
+    Args:
+        read: the files beside the images that say who is asked for.
+
     Raises:
         OSError: an image cannot be read, or the output folder cannot be written to (found before any work).
-        ValueError: an image that is refused (the run stops), people who were (named after the others were written).
+        ValueError: a file that is read would be written over (found before any work), an image that is refused (the run stops),
+            people who were (named after the others were written).
     """
     described = settings.described()
+    keep_apart([*read, *(image.path for image in asked)],
+               [out / PEOPLE, *(file for image in asked for person in image.people for file in files_of(out, image, person))])
     output_folder(out)
     output_folder(out / RECORDS)
     (out / PEOPLE).unlink(missing_ok=True)

@@ -148,6 +148,8 @@ def fill(work: Work, images: Sequence[CocoImage], index: Path, workers: int = 1,
         raise ValueError(f"workers is {workers}: pass the number of processes, 1 or more")
     if not asked:
         raise ValueError(f"nobody is in the {len(images)} images of the annotations: pass a COCO file of people")
+    if work.together < 1:
+        raise ValueError(f"--together is {work.together}: pass how many people the nets complete at once, 1 or more")
     settings = {**work.settings.described, "use": sorted(work.use)}
     done: dict[int, Done] = {}
     with closing(_moved_in(work.out)):

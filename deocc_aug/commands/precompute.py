@@ -36,16 +36,18 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(config: Namespace) -> int:
     from deocc_aug.commands.fill import Work, fill
+    from deocc_aug.data.atomic import keep_apart
     from deocc_aug.data.cache import Settings
     from deocc_aug.data.coco import read_coco
     from deocc_aug.processes import in_processes
     from deocc_aug.ray_engine import in_ray
 
     settings = Settings(config.preset, config.seed, config.options, config.dtype)
+    index = config.out / f"{config.ann.stem}.json"
+    keep_apart([config.ann], [index])
     work = Work(config.images, config.out, settings, config.device, tuple(config.use), config.together)
     engine = partial(in_ray, gpus=config.gpus) if config.engine == "ray" else in_processes
-    index = fill(work, read_coco(config.ann), config.out / f"{config.ann.stem}.json", config.workers, engine)
-    print(index)
+    print(fill(work, read_coco(config.ann), index, config.workers, engine))
     return 0
 
 

@@ -31,6 +31,12 @@ def record_path(out: Path, image: AskedImage, person: AskedPerson) -> Path:
     return out / RECORDS / f"{image.path.stem}_{person.id}.json"
 
 
+def files_of(out: Path, image: AskedImage, person: AskedPerson) -> tuple[Path, Path, Path]:
+    """The completed image, the contact sheet and the record of one person."""
+    name = f"{image.path.stem}_{person.id}"
+    return out / f"{name}.png", out / f"{name}_sheet.png", record_path(out, image, person)
+
+
 def finished(out: Path, image: AskedImage, person: AskedPerson, digest: str) -> bool:
     """Whether this very person was done by a run before."""
     record = _read(record_path(out, image, person))
@@ -41,16 +47,15 @@ def finished(out: Path, image: AskedImage, person: AskedPerson, digest: str) -> 
 
 def write_person(out: Path, image: AskedImage, asked: AskedPerson, digest: str, person: Person, result: Deocclusion) -> None:
     """Writes the completed image, the contact sheet and, last, the record of one person."""
-    name = f"{image.path.stem}_{asked.id}"
-    completed, sheet = f"{name}.png", f"{name}_sheet.png"
-    write_png(out / completed, result.image)
-    write_png(out / sheet, contact_sheet(person, result))
+    completed, sheet, record = files_of(out, image, asked)
+    write_png(completed, result.image)
+    write_png(sheet, contact_sheet(person, result))
     seconds = {step: round(float(taken), 4) for step, taken in result.seconds.items()}
     annotation = {"id": asked.id, "image_id": image.id, "category_id": 1, "iscrowd": 0, **annotation_of(result),
-                  "seconds": seconds, "completed_image": completed, "contact_sheet": sheet}
+                  "seconds": seconds, "completed_image": completed.name, "contact_sheet": sheet.name}
     height, width = result.source.shape[:2]
     described = {"id": image.id, "file_name": image.file_name, "height": height, "width": width}
-    write_json(record_path(out, image, asked), {"digest": digest, "image": described, "annotation": annotation})
+    write_json(record, {"digest": digest, "image": described, "annotation": annotation})
 
 
 def write_people(out: Path, done: Sequence[tuple[AskedImage, AskedPerson]], settings: Mapping[str, Any]) -> None:

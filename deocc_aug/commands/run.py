@@ -44,7 +44,8 @@ def _run(config: Namespace) -> int:
     from deocc_aug.commands.complete import Settings, complete
 
     settings = Settings(config.preset, config.seed, config.options, config.device, tuple(config.observer or ()))
-    complete(_asked(config), config.out, settings)
+    read = [path for path in (config.coco, config.mask, config.occluder) if path is not None]
+    complete(_asked(config), config.out, settings, read)
     return 0
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ import cv2
 from deocc_aug.types import Image
 
 _PART = ".part"
+_OURS = re.compile(rf"\..+\.[0-9a-f]{{32}}{re.escape(_PART)}")  # as `atomic_file` names them; others are somebody else's
 
 
 @contextmanager
@@ -85,4 +87,17 @@ def output_errors(path: Path) -> Iterator[None]:
 def sweep(path: Path) -> None:
     """Removes what killed runs left unfinished in a folder and those inside; nobody else may be writing there."""
     for leftover in path.rglob(f".*{_PART}"):
-        leftover.unlink(missing_ok=True)
+        if _OURS.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
+
+
+def keep_apart(read: Iterable[Path], written: Iterable[Path]) -> None:
+    """Refuses to write over what is read.
+
+    Raises:
+        ValueError: a file is among both, links followed.
+    """
+    sources = {path.resolve(): path for path in read}
+    for path in written:
+        if path.resolve() in sources:
+            raise ValueError(f"{sources[path.resolve()]} would be written over by this run, which reads it: pass another --out")

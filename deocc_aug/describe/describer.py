@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from deocc_aug.describe.closed import WORD
 from deocc_aug.describe.questions import prompt_of
 from deocc_aug.types import Canvas, Description, Image, Mask, Observation
 
@@ -48,4 +49,5 @@ def describe(canvas: Canvas, observation: Observation, prompt: str | None, answe
     if unknown:
         warnings.warn(f"the prompt {text!r} has words that this preset's text encoder was not taught and leaves out: "
                       f"{', '.join(unknown)}; `deocc_aug.describe.closed.spoken()` lists those it knows", stacklevel=3)
-    return Description(text, said, embedding)
+    heard = [word for word in WORD.findall(text) if word not in unknown]
+    return Description(text, said, embedding if heard else None)  # of nothing heard the embedding is that of no words

@@ -151,10 +151,10 @@ def in_image(probability: Float[np.ndarray, "h w"], canvas: Canvas, least: float
     """(H, W) bool in the source image: where a canvas's probability is at least `least`; unless it may be `empty`, at least where
     it is highest."""
     origin, size, to_patch = patch_rectangle(canvas)
-    patch = np.asarray(resample(probability, to_patch, size))
     (x, y), (height, width) = origin, canvas.source_size
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size[1], width), min(y + size[0], height)
-    patch = patch[y0 - y:y1 - y, x0 - x:x1 - x]
+    to_patch[:, 2] -= x0 - x, y0 - y  # only the part in the image is made: a box may reach far beyond
+    patch = np.asarray(resample(probability, to_patch, (y1 - y0, x1 - x0)))
     out = np.zeros(canvas.source_size, np.bool_)
     out[y0:y1, x0:x1] = patch >= (least if empty else min(least, float(patch.max())))
     return out

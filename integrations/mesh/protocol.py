@@ -148,7 +148,7 @@ def checked(images: Sequence[Any], boxes: Any) -> list[np.ndarray]:
 
 def by_image(images: Sequence[Image]) -> list[tuple[Image, list[int]]]:
     """Each array once, with the places at which it came."""
-    places: dict[int, list[int]] = {}
+    images, places = list(images), {}  # kept alive: an array of images makes each anew, and the next may get its id
     for index, image in enumerate(images):
         places.setdefault(id(image), []).append(index)
     return [(images[found[0]], found) for found in places.values()]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deocc_aug.data.atomic import atomic_file, output_folder, write_json, write_png
+from deocc_aug.data.atomic import atomic_file, keep_apart, output_folder, write_json, write_png
 from deocc_aug.data.images import read_image
 
 
@@ -35,10 +35,20 @@ def test_png_keeps_every_pixel(tmp_path: Path) -> None:
 def test_an_output_folder_is_made_and_swept(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     assert output_folder(out) == out
-    (out / ".a.png.0123.part").write_bytes(b"half")
+    (out / f".a.png.{'0123456789abcdef' * 2}.part").write_bytes(b"half")
     (out / "kept.png").write_bytes(b"whole")
+    (out / ".film.mkv.part").write_bytes(b"somebody else's")
     output_folder(out)
-    assert [path.name for path in out.iterdir()] == ["kept.png"]
+    assert sorted(path.name for path in out.iterdir()) == [".film.mkv.part", "kept.png"]
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"photo")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    keep_apart([tmp_path / "a.png"], [tmp_path / "b.png", tmp_path / "out" / "a.png"])
+    for written in (tmp_path / "a.png", tmp_path / "link.png", tmp_path / "out" / ".." / "a.png"):
+        with pytest.raises(ValueError, match=r"a\.png would be written over"):
+            keep_apart([tmp_path / "a.png"], [written])
 
 
 def test_a_file_is_no_output_folder(tmp_path: Path) -> None:

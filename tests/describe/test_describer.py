@@ -64,6 +64,13 @@ def test_unknown_words_are_named_in_a_warning(seen: tuple[Canvas, Observation]) 
         describe(*seen, "a red coat", answers, read)
 
 
+def test_a_prompt_of_which_nothing_is_known_is_none(seen: tuple[Canvas, Observation]) -> None:
+    with pytest.warns(UserWarning, match="leaves out: magenta"):
+        assert describe(*seen, "magenta", answers, read).embedding is None
+    for prompt in ("   ", "123"):
+        assert describe(*seen, prompt, answers, read).embedding is None
+
+
 def test_a_preset_without_a_text_encoder_refuses_words(seen: tuple[Canvas, Observation]) -> None:
     assert describe(*seen, None, answers, None).embedding is None and describe(*seen, "", None, None).prompt == ""
     with pytest.raises(ValueError, match="has no text encoder"):

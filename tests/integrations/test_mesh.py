@@ -33,6 +33,7 @@ from deocc_aug.integrations.mesh.families import (
     osx_window,
     padded,
 )
+from deocc_aug.integrations.mesh.protocol import by_image
 from deocc_aug.integrations.mesh.worker import load
 
 pytestmark = pytest.mark.filterwarnings("ignore:people whom the library refuses")
@@ -306,3 +307,21 @@ def test_a_body_is_drawn_where_it_is_seen_and_the_nearer_one_in_front() -> None:
         overlay(image, [far], faces + 4)
     page = sheet([{"input": image, "without": drawn}, {"input": image}], height=120)
     assert page.shape[0] == 2 * 146 and page.shape[1] == 2 * 164 and page.dtype == np.uint8
+
+
+class Stack(Sequence[np.ndarray]):
+    """Images that are made anew whenever they are asked for, as an array (N, H, W, 3) makes them."""
+
+    def __getitem__(self, at: Any) -> Any:
+        if at >= len(self):
+            raise IndexError
+        return np.full((4, 4, 3), at, np.uint8)
+
+    def __len__(self) -> int:
+        return 5
+
+
+def test_images_made_when_asked_for_are_kept_apart() -> None:
+    assert [(int(image[0, 0, 0]), places) for image, places in by_image(Stack())] == [(number, [number]) for number in range(5)]
+    one, other = Stack()[0], Stack()[1]
+    assert [places for _, places in by_image([one, other, one])] == [[0, 2], [1]]
