@@ -27,10 +27,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(config: Namespace) -> int:
     from deocc_aug.data.atomic import output_folder, write_png
     from deocc_aug.demo_scenes import photo, rendering
-    from deocc_aug.deoccluder import Deoccluder
+    from deocc_aug.loaded import loaded
 
+    deoccluder = loaded(config.preset, config.device)
     out = output_folder(config.out)
-    deoccluder = Deoccluder.from_pretrained(config.preset, device=config.device)
     rows = []
     for scene in (photo(), rendering()):
         result = deoccluder(scene.image, scene.person, seed=config.seed)

@@ -62,6 +62,12 @@ def test_an_unknown_preset_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.skipif("compact" not in presets(), reason="the compact weights are not in this checkout")
+def test_a_device_that_is_none_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--device", "abacus", "--out", str(tmp_path / "demo")]) == 2
+    error = capsys.readouterr().err
+    assert "device 'abacus' cannot be used" in error and error.count("\n") == 1 and not (tmp_path / "demo").exists()
+
+
 def test_demo_ends_with_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("anny")

@@ -181,7 +181,8 @@ def _annotation(results: Mapping[str, Any]) -> Mapping[str, Any]:
         annotation["segmentation"] = results["segmentation"]
     keypoints = results.get("keypoints")
     if keypoints is not None and np.any(keypoints):  # a box file's are all zero
-        shown = results.get("keypoints_visible", np.ones(keypoints.shape[:2]))
+        shown = np.asarray(results.get("keypoints_visible", np.ones(keypoints.shape[:2])))
+        shown = shown[..., 0] if shown.ndim == 3 else shown  # KeypointConverter adds how much each counts
         annotation["keypoints"] = np.concatenate([keypoints[0], shown[0].reshape(-1, 1)], 1).ravel().tolist()
     return annotation
 
