@@ -120,9 +120,9 @@ def test_without_an_annotation_the_results_own_keys_are_read(folder: Path) -> No
     annotation = raw.pop("raw_ann_info")
     keypoints = np.array(annotation["keypoints"], np.float32).reshape(1, 17, 3)
     made = raw | {"segmentation": annotation["segmentation"], "keypoints": keypoints[..., :2], "keypoints_visible": keypoints[..., 2] / 2}
+    converted = made | {"keypoints_visible": np.stack([keypoints[..., 2] / 2, np.ones((1, 17), np.float32)], 2)}  # as KeypointConverter
     wanted = transform.transform(_results(folder, 11))["img"]
     np.testing.assert_array_equal(transform.transform(made)["img"], wanted)
-    converted = made | {"keypoints_visible": np.stack([keypoints[..., 2] / 2, np.ones((1, 17), np.float32)], 2)}  # as KeypointConverter
     np.testing.assert_array_equal(transform.transform(converted)["img"], wanted)
 
 
