@@ -165,3 +165,9 @@ def test_somebody_is_always_seen_where_they_are_likeliest() -> None:
     assert not in_image(probability, canvas).any()
     rows, columns = np.nonzero(in_image(probability, canvas, empty=False))
     assert 0 < len(rows) < 900 and 110 < rows.mean() < 140 and 95 < columns.mean() < 130
+
+
+def test_a_box_far_beyond_the_image_costs_no_more_than_the_image(pipeline: ObserverPipeline, picture: Picture) -> None:
+    box = np.array([-400_000.0, -500_000, 400_000, 500_000])
+    seen = CompactObserver(pipeline)(picture.image, Person(box_xyxy=box))
+    assert seen.visible_mask is not None and seen.visible_mask.shape == picture.image.shape[:2] and seen.visible_mask.any()
