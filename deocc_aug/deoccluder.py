@@ -240,8 +240,8 @@ class Deoccluder:
         if person.amodal_mask is not None:
             amodal = resample_mask(person.amodal_mask, canvas.image_to_canvas, size)
             body = replace(body, amodal=amodal, hypotheses=np.broadcast_to(amodal, body.hypotheses.shape), uncertainty=0.0)
-        if person.prompts is not None:
-            observation = observe(canvas, unbounded(person))
+        if (free := unbounded(person)) is not person:
+            observation = observe(canvas, free)
         known = observation.joints_visible[:, None]
         return canvas, observation, replace(body, joints=np.where(known, observation.joints, body.joints))
 
@@ -269,7 +269,9 @@ def near_the_box(visible: Mask, box_xyxy: Box) -> Mask:
 
 def unbounded(person: Person) -> Person:
     """The person without the box that their body must stay within: it bounds the body, and says nothing of what is painted."""
-    return person if person.prompts is None else replace(person, prompts=replace(person.prompts, box_xyxy=None))
+    if person.prompts is None or person.prompts.box_xyxy is None:
+        return person
+    return replace(person, prompts=replace(person.prompts, box_xyxy=None))
 
 
 def whole_person(person: Person, image: Image) -> Person:

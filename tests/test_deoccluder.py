@@ -253,6 +253,13 @@ def test_a_prompted_box_bounds_the_body(deoccluder: Deoccluder, picture: Picture
     assert not (result.hidden_mask[225:]).any()
 
 
+def test_a_box_of_less_than_a_pixel_is_refused(seeing: Deoccluder, picture: Picture) -> None:
+    height, width = picture.image.shape[:2]
+    for box in ((width - 0.4, 10, width, 10.4), (0, height - 0.2, 0.2, height), (50, 50, 50.3, 50.3)):
+        with pytest.raises(ValueError, match="visible_mask is empty|people under 32 px"):
+            seeing(picture.image, Person(box))
+
+
 def test_a_prompted_box_does_not_keep_the_occluder(deoccluder: Deoccluder, picture: Picture) -> None:
     """All of what is known to be in front is painted anew, also beyond the box: stage 2 is not shown it."""
     other = picture.image.copy()

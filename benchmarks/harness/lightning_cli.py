@@ -22,6 +22,11 @@ REFUSED = {"limit_test_batches": "figures are of everybody asked for; pass --dat
            "benchmark": "cuDNN would choose by the clock how to compute, and figures would differ from run to run"}
 
 
+def import_path(data: type[BenchData]) -> str:
+    """How `--data` names a class."""
+    return f"{data.__module__}.{data.__qualname__}"
+
+
 class BenchCLI(LightningCLI):
     """`LightningCLI` with a task's options at the top (`--arms`, not `--model.arms`), and without what only training needs.
 
@@ -36,7 +41,7 @@ class BenchCLI(LightningCLI):
         self.task, self.embedded = task, embedded
         named = any(argument.split("=")[0] in ("--data", "--config") for argument in arguments)
         if not named and any(argument.startswith("--data.") for argument in arguments):  # options of a class want its name before them
-            arguments = ["--data", f"{embedded.__module__}.{embedded.__qualname__}", *arguments]
+            arguments = ["--data", import_path(embedded), *arguments]
         super().__init__(task, BenchData, save_config_callback=None, trainer_defaults=TRAINER, seed_everything_default=False,
                          parser_kwargs={"prog": prog, "description": None, "exit_on_error": False}, args=list(arguments), run=False,
                          auto_configure_optimizers=False, load_from_checkpoint_support=False)
@@ -64,9 +69,9 @@ class BenchCLI(LightningCLI):
             value = self.config.trainer[name]
             if value is not None and value is not False:
                 raise ValueError(f"--trainer.{name} is {value}: {why}; leave it out")
-        if self.config.data is not None and self.config.data.class_path.endswith(BenchData.__name__):
+        if self.config.data is not None and self.config.data.class_path == import_path(BenchData):
             raise ValueError("--data.* was given and no data set that takes it: name its class first, such as --data "
-                             f"{self.embedded.__module__}.{self.embedded.__qualname__}, or one in --config")
+                             f"{import_path(self.embedded)}, or one in --config")
 
     def instantiate_classes(self) -> None:
         """The trainer first, whose faults show at once; a task is made of its data."""

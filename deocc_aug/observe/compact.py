@@ -153,8 +153,10 @@ def in_image(probability: Float[np.ndarray, "h w"], canvas: Canvas, least: float
     origin, size, to_patch = patch_rectangle(canvas)
     (x, y), (height, width) = origin, canvas.source_size
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size[1], width), min(y + size[0], height)
+    out = np.zeros(canvas.source_size, np.bool_)
+    if x1 <= x0 or y1 <= y0:  # a canvas of less than a pixel, at the image's border
+        return out
     to_patch[:, 2] -= x0 - x, y0 - y  # only the part in the image is made: a box may reach far beyond
     patch = np.asarray(resample(probability, to_patch, (y1 - y0, x1 - x0)))
-    out = np.zeros(canvas.source_size, np.bool_)
     out[y0:y1, x0:x1] = patch >= (least if empty else min(least, float(patch.max())))
     return out

@@ -104,8 +104,7 @@ def hears(folder: Path) -> bool:
 
 def learn_to_read(encoder: CLIPTextModel, tokenizer: Any, start: str | None, lessons: int) -> None:
     """Gives an untrained text encoder the weights of the one that the UNet `start` hears, or else so many lessons, then freezes it."""
-    taught = None if start is None else Path(start).parent / "text_encoder"
-    if start is not None and taught is not None and taught.is_dir() and hears(Path(start)):
+    if start is not None and hears(Path(start)) and (taught := Path(start).parent / "text_encoder").is_dir():
         encoder.load_state_dict(CLIPTextModel.from_pretrained(taught, dtype=torch.float32, local_files_only=True).state_dict())
     else:
         teach(encoder.requires_grad_(True), tokenizer, lessons)
