@@ -36,7 +36,7 @@ from deocc_aug.fusion import FEATURES, SOURCES, Candidates, FusionWeights, candi
 from deocc_aug.occluders.cutouts import Cutout, even_numbered, read_cutouts
 from deocc_aug.occluders.paste import occlude
 from deocc_aug.two_views import whole_box
-from deocc_aug.types import JOINTS, MIRRORED, Box, Image, Joints, Mask
+from deocc_aug.types import JOINTS, MIRRORED, Box, Image, Joints, Mask, RefusedError
 
 RATES = (0.1, 0.7)  # of the body, hidden
 LEAST_JOINTS = 6
@@ -126,7 +126,7 @@ def seen(photo: Photo, cutouts: Sequence[Cutout], told: Sequence[str], deocclude
             continue
         try:
             result = deoccluder(pasted.image, person)
-        except ValueError:  # too small, by what is seen of them
+        except RefusedError:  # too small, by what is seen of them
             continue
         shown = (true_box, true_box) if box == "whole" else (person.box_xyxy, whole_box(person, result))
         looks = [four_looks(estimator, image, where) for image, where in zip((pasted.image, result.image, pasted.clean), (*shown, true_box),

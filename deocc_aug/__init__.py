@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from deocc_aug.types import Observation as Observation
     from deocc_aug.types import Person as Person
     from deocc_aug.types import Prompts as Prompts
+    from deocc_aug.types import RefusedError as RefusedError
 
     __version__: str
 
-_TYPES = ("COCO_JOINTS", "Body", "Canvas", "Deocclusion", "Description", "Label", "Observation", "Person", "Prompts")
+_TYPES = ("COCO_JOINTS", "Body", "Canvas", "Deocclusion", "Description", "Label", "Observation", "Person", "Prompts", "RefusedError")
 _HOME = {"Deoccluder": "deoccluder", "Options": "options"} | dict.fromkeys(_TYPES, "types")
 
 

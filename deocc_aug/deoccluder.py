@@ -26,7 +26,7 @@ from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
 from deocc_aug.together import Together
-from deocc_aug.types import MASKS, Body, Box, Canvas, Deocclusion, Description, Image, Mask, Observation, Patch, Person
+from deocc_aug.types import MASKS, Body, Box, Canvas, Deocclusion, Description, Image, Mask, Observation, Patch, Person, RefusedError
 from deocc_aug.weights import Preset, check, resolve
 from deocc_aug.weights.hub import fetched
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FADE = 12  # canvas pixels over which the canvas's picture fades into that of the occluder's far part
 OBSERVER, WORDS = OPTIONAL = ("observer", "words")  # the parts that a preset need not have
 STRAY = 0.5  # of the box's longer side: what is seen of a person farther from their box does not place the first look
+BEYOND = "nothing to paint in the image: what is hidden of the body lies beyond its border (padded() shows it)"
 LOOKS = 2  # times the canvas is placed again around the completed body
 
 
@@ -141,8 +142,9 @@ class Deoccluder:
             options: what differs from the preset's defaults.
 
         Raises:
-            ValueError: not such an image; a mask of another size; a box outside the image; a person under 32 px or without
-                a visible pixel.
+            RefusedError: a ValueError too: a box outside the image; a person under 32 px, without a visible pixel, or without a visible
+                mask where nothing finds one.
+            ValueError: not such an image; a mask of another size; a prompt for a preset that reads none.
         """
         image = check_image(image)
         check_person(person, image)
@@ -180,7 +182,10 @@ class Deoccluder:
             joints = joints_in_image(body.joints, canvas)
         result = Deocclusion(image, patch, joints, body.hypotheses, canvas.image_to_canvas, evidence, False, verdict.reason,
                              description, seconds)
-        return replace(result, changed=bool(result.changed_mask.any())) if verdict.paint else result
+        if not verdict.paint:
+            return result
+        changed = bool(result.changed_mask.any())
+        return replace(result, changed=changed, reason=verdict.reason if changed else BEYOND)
 
     def batch(self, images: Sequence[Image], people: Sequence[Sequence[Person]], seed: int = 0,
               options: Options | None = None) -> list[list[Deocclusion]]:
@@ -199,7 +204,7 @@ class Deoccluder:
             try:
                 return self(images[i], people[i][j], seed, options)
             except ValueError as error:
-                raise ValueError(f"image {i}, person {j}: {error}") from error
+                raise (RefusedError if isinstance(error, RefusedError) else ValueError)(f"image {i}, person {j}: {error}") from error
 
         places = [(i, j) for i, group in enumerate(people) for j in range(len(group))]
         results = iter(self.together.map(completed, places))
@@ -280,7 +285,7 @@ def whole_person(person: Person, image: Image) -> Person:
 
 
 def check_person(person: Person, image: Image) -> None:
-    """Raises ValueError where a person does not fit the image."""
+    """Raises ValueError where a mask is not the image's, RefusedError where the box lies outside."""
     height, width = image.shape[:2]
     for name in MASKS:
         mask = getattr(person, name)
@@ -290,18 +295,19 @@ def check_person(person: Person, image: Image) -> None:
 
 
 def check_visible(person: Person) -> None:
-    """Raises ValueError where nothing, or too little, is seen of a person."""
+    """Raises RefusedError where nothing, or too little, is seen of a person."""
     if person.visible_mask is None:
-        raise ValueError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the person "
-                         "is seen, take a preset that has an observer, or bring one that finds them (from_pretrained(..., observer=...))")
+        raise RefusedError("this person has no visible_mask: pass Person(box_xyxy=..., visible_mask=...), the pixels (H, W) where the "
+                           "person is seen, take a preset that has an observer, or bring one that finds them (observer=... of "
+                           "from_pretrained)")
     visible = box_of(person.visible_mask)
     if visible is None:
-        raise ValueError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")
+        raise RefusedError("visible_mask is empty: a person of whom nothing is seen cannot be completed; leave them out")
     x0, y0, x1, y1 = person.box_xyxy
     longer = max(x1 - x0, y1 - y0, *(visible[2:] - visible[:2]))
     if longer < MIN_PERSON_PX:
-        raise ValueError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
-                         "leave them out or pass a larger image")
+        raise RefusedError(f"the person's box is {longer:.0f} px long: people under {MIN_PERSON_PX} px hold too little to complete; "
+                           "leave them out or pass a larger image")
 
 
 @contextmanager

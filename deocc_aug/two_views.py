@@ -11,7 +11,7 @@ from deocc_aug.canvas import box_of
 from deocc_aug.deoccluder import Deoccluder
 from deocc_aug.fusion import FusionWeights, fused, hidden_at
 from deocc_aug.options import Options
-from deocc_aug.types import COCO_JOINTS, Box, Deocclusion, Image, Person
+from deocc_aug.types import COCO_JOINTS, Box, Deocclusion, Image, Person, RefusedError
 
 AnyJoints = Float[np.ndarray, "k 3"]
 Estimator = Callable[[Image, Float[np.ndarray, "n 4"]], Sequence[np.ndarray]]  # an array (k, 3), x, y, score, for each box
@@ -49,7 +49,7 @@ def two_views(estimator: Estimator, deoccluder: Deoccluder, image: Image, people
         seed, options: as a `Deoccluder` takes them.
 
     Raises:
-        ValueError: the estimator gives another number of people or joints.
+        ValueError: the estimator gives another number of people or joints; what a `Deoccluder` raises but for people whom it refuses.
     """
     if not people:
         return []
@@ -62,7 +62,7 @@ def _twice(estimator: Estimator, deoccluder: Deoccluder, image: Image, person: P
            names: Sequence[str], seed: int, options: Options | None) -> TwoViews:
     try:
         result = deoccluder(image, person, seed, options)
-    except ValueError as error:
+    except RefusedError as error:
         return TwoViews(original, original, original, None, str(error))
     if not result.changed:
         return TwoViews(original, original, original, result, result.reason)

@@ -29,6 +29,13 @@ Box = Float[np.ndarray, "4"]
 MASKS = ("visible_mask", "occluder_mask", "amodal_mask", "unknown_mask")  # of a Person
 
 
+class RefusedError(ValueError):
+    """A person whom the library cannot complete: nothing or too little is seen of them, or their box lies outside the image.
+
+    Whoever goes through many people catches this and goes on; any other ValueError means a mistake that the next person would meet too.
+    """
+
+
 class Label(IntEnum):
     """What is known about a canvas pixel."""
 

@@ -12,8 +12,9 @@ import pytest
 from pictures import Picture, draw
 from presets import write_tiny_preset
 
-from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts
+from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts, RefusedError
 from deocc_aug.appearance.painter import painter_class
+from deocc_aug.deoccluder import BEYOND
 from deocc_aug.devices import ALIGNMENT
 from deocc_aug.observe.protocol import told
 from deocc_aug.types import Label
@@ -282,6 +283,13 @@ def test_a_pixel_astray_does_not_move_the_first_look(deoccluder: Deoccluder, pic
     assert np.array_equal(one.joints, other.joints) and np.array_equal(one.amodal_mask[:400, :400], other.amodal_mask[:400, :400])
 
 
+def test_a_person_whom_only_the_border_hides_is_not_said_to_be_painted(deoccluder: Deoccluder, picture: Picture) -> None:
+    image, visible = np.ascontiguousarray(picture.image[:200]), picture.visible_mask[:200]
+    result = deoccluder(image, Person(np.array([50.0, 30, 170, 200]), visible, np.zeros_like(visible)))
+    assert not result.changed and not result.changed_mask.any() and (result.image == image).all()
+    assert (result.patch.changed.any(), result.reason) == (True, BEYOND)
+
+
 def test_given_visible_joints_come_back_as_they_are(deoccluder: Deoccluder, picture: Picture) -> None:
     joints = np.zeros((17, 3))
     joints[0] = (110, 52, 0.9)
@@ -310,6 +318,21 @@ def test_a_bad_person_is_refused_with_what_to_do(deoccluder: Deoccluder, picture
     arguments = {"box_xyxy": picture.box_xyxy, "visible_mask": picture.visible_mask, **change(picture)}
     with pytest.raises(ValueError, match=message):
         deoccluder(picture.image, Person(**arguments))
+
+
+@pytest.mark.parametrize("name", ["box outside", "no visible mask", "empty visible mask"])
+def test_whom_nobody_could_complete_is_refused_and_no_mistake(deoccluder: Deoccluder, picture: Picture, name: str) -> None:
+    person = Person(**{"box_xyxy": picture.box_xyxy, "visible_mask": picture.visible_mask, **BAD[name][0](picture)})
+    with pytest.raises(RefusedError):
+        deoccluder(picture.image, person)
+    with pytest.raises(RefusedError, match="image 0, person 0: "):
+        deoccluder.batch([picture.image], [[person]])
+
+
+def test_a_mistake_is_not_refused(deoccluder: Deoccluder, picture: Picture) -> None:
+    with pytest.raises(ValueError, match="image 0, person 0: visible_mask is") as caught:
+        deoccluder.batch([picture.image], [[Person(picture.box_xyxy, picture.visible_mask[1:])]])
+    assert not isinstance(caught.value, RefusedError)
 
 
 def test_an_observer_is_asked_about_everybody_and_what_the_caller_gave_wins(preset: Path, picture: Picture) -> None:

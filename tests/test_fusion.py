@@ -213,6 +213,8 @@ def test_unchanged_and_refused_people_keep_the_estimators_answer(deoccluder: Deo
     assert found[0].result is not None and found[0].reason.startswith("left alone")
     assert found[1].result is None and "px long" in found[1].reason
     assert two_views(estimator, deoccluder, picture.image, [], weights=AGREEING) == []
+    with pytest.raises(ValueError, match="pass the mask in the image's own size"):  # a mistake, which no answer may hide
+        two_views(estimator, deoccluder, picture.image, [Person(person.box_xyxy, speck[1:])], weights=AGREEING)
 
 
 def test_joints_beside_cocos_go_by_their_place() -> None:

@@ -25,7 +25,7 @@ from deocc_aug.data.cache import Settings
 from deocc_aug.fusion import weights_of
 from deocc_aug.loaded import loaded, one_thread
 from deocc_aug.options import Options
-from deocc_aug.types import Deocclusion, Image
+from deocc_aug.types import Deocclusion, Image, RefusedError
 
 GREY = 114
 TELEA_RADIUS = 5
@@ -166,7 +166,7 @@ def view_of(arm: Arm, case: Case, device: str = "cpu") -> View:
     try:
         with one_thread() if device == "cpu" else nullcontext():
             result = deoccluder(case.image, case.told, settings.seed, settings.options)
-    except ValueError as error:
+    except RefusedError as error:
         return View(case.image, True, time.perf_counter() - start, refused=str(error))
     image = result.image if result.changed else case.image
     return View(image, not result.changed, time.perf_counter() - start, result)

@@ -15,7 +15,7 @@ from deocc_aug.commands.results import PEOPLE, RECORDS, files_of, finished, requ
 from deocc_aug.data.atomic import keep_apart, output_folder
 from deocc_aug.data.images import read_image
 from deocc_aug.options import Options
-from deocc_aug.types import Image
+from deocc_aug.types import Image, RefusedError
 from deocc_aug.weights import MANIFEST, digest, resolve
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _complete_image(image: AskedImage, out: Path, settings: Settings, described:
         deoccluder = load()  # in no try: a preset that does not load is not this person's fault
         try:
             result = deoccluder(pixels, person, seed=settings.seed, options=settings.options)
-        except ValueError as error:
+        except RefusedError as error:
             yield asked, str(error)
             continue
         write_person(out, image, asked, wanted, person, result)

@@ -18,7 +18,7 @@ from deocc_aug.data.images import read_image
 from deocc_aug.data.index import IndexedImage, IndexedPerson, write_index
 from deocc_aug.loaded import loaded
 from deocc_aug.processes import in_processes
-from deocc_aug.types import Image, Person
+from deocc_aug.types import Image, Person, RefusedError
 
 if TYPE_CHECKING:
     from deocc_aug.deoccluder import Deoccluder
@@ -124,7 +124,7 @@ class Worker:
         deoccluder = self.work.deoccluder()  # in no try: what it raises is not this person's fault
         try:
             return Outcome.of(deoccluder(pixels, person, settings.seed, settings.options))
-        except ValueError as error:
+        except RefusedError as error:
             return Outcome({}, refused=str(error))
 
 

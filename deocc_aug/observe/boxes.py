@@ -3,20 +3,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from deocc_aug.types import Box, Image
+from deocc_aug.types import Box, Image, RefusedError
 
 
 def inside(box_xyxy: Box, image: Image) -> Box:
     """The part of a box that lies inside the image.
 
     Raises:
-        ValueError: none does.
+        RefusedError: none does.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box_xyxy
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-        raise ValueError(f"box_xyxy {box_xyxy.tolist()} lies outside the image, which is {width} wide and {height} high: "
-                         "pass (x0, y0, x1, y1) in this image's pixels")
+        raise RefusedError(f"box_xyxy {box_xyxy.tolist()} lies outside the image, which is {width} wide and {height} high: "
+                           "pass (x0, y0, x1, y1) in this image's pixels")
     return np.clip(box_xyxy, 0, [width, height, width, height])
 
 

@@ -28,7 +28,7 @@ from deocc_aug.integrations.albumentations.targets import (
 )
 from deocc_aug.loaded import loaded, one_thread
 from deocc_aug.options import Options
-from deocc_aug.types import JOINTS, Deocclusion, Image, Person
+from deocc_aug.types import JOINTS, Deocclusion, Image, Person, RefusedError
 from deocc_aug.weights import resolve
 
 _warned = Event()  # of refused people, in this process
@@ -111,9 +111,9 @@ class Deocclude(PersonTransform):
         occluder = mask_of(data, OCCLUDER, image)
         try:
             if box is None:
-                raise ValueError(f"{PERSON} is empty: nothing is seen of the person")
+                raise RefusedError(f"{PERSON} is empty: nothing is seen of the person")
             result = self._completed(image, Person(box, visible, occluder))
-        except ValueError as error:
+        except RefusedError as error:
             self._refused(str(error))
             return {WORK: None, "changed": False, "reason": str(error), "uncertainty": None, "joints": np.zeros((JOINTS, 3), np.float32)}
         return {WORK: result, "changed": result.changed, "reason": result.reason, "uncertainty": result.uncertainty,

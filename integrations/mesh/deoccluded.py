@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deocc_aug.integrations.mesh.protocol import Boxes, MeshPrediction, MeshRegressor, checked
 from deocc_aug.options import Options
-from deocc_aug.types import Image, Person
+from deocc_aug.types import Image, Person, RefusedError
 
 if TYPE_CHECKING:
     from deocc_aug.deoccluder import Deoccluder
@@ -77,7 +77,7 @@ class DeoccludedRegressor:
     def _view(self, image: Image, person: Person) -> View:
         try:
             result = self.deoccluder(image, person, self.seed, self.options)
-        except ValueError as error:
+        except RefusedError as error:
             if self.on_refusal == "error":
                 raise
             if not _warned.is_set():

@@ -18,7 +18,7 @@ from deocc_aug.data.cache import Cache, Outcome, Settings, sha256_of
 from deocc_aug.data.coco import HINTS, USED, person_of, with_hints
 from deocc_aug.loaded import loaded, one_thread
 from deocc_aug.options import Options
-from deocc_aug.types import JOINTS, Image, Person
+from deocc_aug.types import JOINTS, Image, Person, RefusedError
 
 RESULT_KEYS = ("deocc_changed", "deocc_reason", "deocc_source", "deocc_uncertainty", "deocc_keypoints", "deocc_segmentation",
                "deocc_hidden_segmentation")
@@ -127,7 +127,7 @@ class DeoccludePerson(BaseTransform):
         try:
             with one_thread():
                 return "live", Outcome.of(deoccluder(image, person, self.settings.seed, self.settings.options))
-        except ValueError as error:
+        except RefusedError as error:
             return self._refused(str(error))
 
     def _refused(self, reason: str) -> tuple[str, Outcome]:

@@ -269,6 +269,9 @@ def test_people_whom_the_library_refuses_pass_or_are_an_error(deoccluder: Deoccl
         DeoccludedRegressor(in_process("crop"), deoccluder, on_refusal="error").predict([picture.image], [small])
     with pytest.raises(ValueError, match="on_refusal is 'maybe'"):
         DeoccludedRegressor(in_process("crop"), deoccluder, on_refusal="maybe")
+    other = Person(picture.box_xyxy, picture.visible_mask[1:])  # a mistake, not somebody to leave alone
+    with pytest.raises(ValueError, match="pass the mask in the image's own size"):
+        regressor.views([picture.image], [small], [other])
 
 
 def test_people_need_an_image_each(deoccluder: Deoccluder, picture: Picture) -> None:
