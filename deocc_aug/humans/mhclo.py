@@ -193,8 +193,9 @@ def _ranges(words: list[str], file: str) -> list[int]:
                 vertices += range(vertices[-1] + 1, last + 1)
                 dash = False
             else:
+                _check_references({"delete_verts": np.array([int(word)])}, file)
                 vertices.append(int(word))
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise ValueError(f"the `delete_verts` of {file} make no sense: {error}") from None
     return vertices
 

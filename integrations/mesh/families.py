@@ -129,12 +129,15 @@ def hmr_translation(camera, window, size, focal):
 
 
 def hmr_family(forward, focal=HMR_FOCAL):
-    """`predict` for a net of this family: `forward` takes crops (N, 3, 256, 256) and gives pred_vertices, pred_cam (and more)."""
+    """`predict` for a net of this family: `forward` takes crops (N, 3, 256, 256) and gives pred_vertices, pred_cam (and more).
+
+    Joints are not told: `pred_keypoints_3d` are OpenPose's 25 and 19 more, not SMPL's, by which bodies are compared.
+    """
 
     def predict(images, boxes):
         windows = [[hmr_window(box) for box in some] for some in boxes]
         crops = [hmr_crop(images[i], window) for i, some in enumerate(windows) for window in some]
-        answers = iter(_batched(forward, crops, ("pred_vertices", "pred_cam", "pred_keypoints_3d")))
+        answers = iter(_batched(forward, crops, ("pred_vertices", "pred_cam")))
         return [[_hmr_person(next(answers), window, image.shape[:2], focal) for window in some]
                 for image, some in zip(images, windows)]  # noqa: B905
 
@@ -144,8 +147,7 @@ def hmr_family(forward, focal=HMR_FOCAL):
 def _hmr_person(answer, window, size, focal):
     pixels = hmr_focal(size, focal)
     moved = hmr_translation(answer["pred_cam"], window, size, pixels)
-    joints = answer.get("pred_keypoints_3d")
-    return {"vertices": answer["pred_vertices"] + moved, "joints": None if joints is None else joints + moved,
+    return {"vertices": answer["pred_vertices"] + moved,
             "focal_px": (pixels, pixels), "centre_px": (size[1] / 2, size[0] / 2)}  # fmt: skip
 
 

@@ -238,6 +238,7 @@ BAD = {
     "huge": (HEADER + "verts 0\n" + "9" * 30 + "\n", OBJ, "refers to vertex"),
     "hides": (HEADER + f"verts 0\n{ONTO}delete_verts\n3 - 999999999999\n", OBJ, "`delete_verts` of bad.mhclo"),
     "scale": (HEADER + f"x_scale 1 -2 3\nverts 0\n{ONTO}", OBJ, "`scale` of bad.mhclo refers to vertex -2"),
+    "hides one far beyond": (HEADER + f"verts 0\n{ONTO}delete_verts\n99999999999999999999\n", OBJ, "`delete_verts` of bad.mhclo"),
     "dash": (HEADER + f"verts 0\n{ONTO}delete_verts\n- 5\n", OBJ, "`delete_verts` of bad.mhclo make no sense"),
     "cut off": (HEADER + "verts 0\n1 2 3 0.5 0.5\n", OBJ, "line 9 of bad.mhclo makes no sense .*5 numbers.*'1 2 3 0.5 0.5'"),
     "not a number": (HEADER + "verts 0\n1 2 3 nan 0 0 0 0 0\n", OBJ, "weights of each vertex in bad.mhclo must be finite"),

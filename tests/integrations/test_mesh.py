@@ -168,6 +168,11 @@ def test_a_family_is_asked_in_batches_and_answers_in_order() -> None:
     assert people[0][0]["vertices"][0, 0] < people[2][0]["vertices"][0, 0]
 
 
+def test_hmrs_joints_in_openposes_order_are_not_told_as_smpls() -> None:
+    (prediction,) = in_process("hmr_like").predict([spotted((480, 640), (300, 250), 12)], [np.array([230.0, 140, 370, 360])])
+    assert prediction is not None and prediction.joints is None and len(prediction.vertices) == 4
+
+
 def test_multi_hmrs_rotations_get_smplx_names() -> None:
     image = spotted((480, 640), (300, 250), 12)
     (found,) = in_process("multi_like").predict([image], [np.array([230.0, 140, 370, 360])])
