@@ -59,8 +59,9 @@ def _detail(garment: Garment) -> NDArray[np.float32] | None:
     if garment.texture is None:
         return None
     bright = (garment.texture.astype(np.float32) / 255) ** 2.2 @ np.array([0.3, 0.59, 0.11], np.float32)
-    solid = bright if garment.opacity is None or not (garment.opacity > 127).any() else bright[garment.opacity > 127]
-    return np.asarray(np.clip(bright / max(float(solid.mean()), 1e-3), 0.15, 2.5), np.float32)
+    solid = bright if garment.opacity is None else bright[garment.opacity > 127]
+    mean = (solid if solid.size else bright).mean()  # a veil, say, is nowhere solid
+    return np.asarray(np.clip(bright / max(float(mean), 1e-3), 0.15, 2.5), np.float32)
 
 
 def _at(plane: NDArray[np.float32], u: Array, v: Array) -> Array:

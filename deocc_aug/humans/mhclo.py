@@ -102,8 +102,9 @@ def read_mhclo(path: Path) -> Binding:
     if not bound:
         raise ValueError(f"{path.name} binds no vertices: a `verts 0` line with one line a vertex after it is missing")
     values = np.array(bound, dtype=np.float64)
-    hides = np.unique(np.array(_ranges(hidden, path.name), dtype=np.int64))
+    hides = np.array(_ranges(hidden, path.name), dtype=object)  # a file's numbers may be larger than NumPy's
     _check_references({"verts": values[:, :3], "delete_verts": hides, "scale": references}, path.name)
+    hides = np.unique(hides.astype(np.int64))
     if not np.isfinite(values).all() or np.abs(values[:, 3:6].sum(axis=1) - 1).max() > 0.01:
         raise ValueError(f"the three weights of each vertex in {path.name} must be finite and add up to 1")
     return Binding(
@@ -193,9 +194,8 @@ def _ranges(words: list[str], file: str) -> list[int]:
                 vertices += range(vertices[-1] + 1, last + 1)
                 dash = False
             else:
-                _check_references({"delete_verts": np.array([int(word)])}, file)
                 vertices.append(int(word))
-    except (ValueError, IndexError, OverflowError) as error:
+    except (ValueError, IndexError) as error:
         raise ValueError(f"the `delete_verts` of {file} make no sense: {error}") from None
     return vertices
 

@@ -162,6 +162,17 @@ def test_hidden_skin_is_in_the_skins_order(tmp_path: Path, bodies: Bodies) -> No
     assert len(hidden) == len(bodies.model.skin)
 
 
+def test_a_texture_that_is_nowhere_solid_has_a_light(tmp_path: Path) -> None:
+    from deocc_aug.humans.hung import _detail
+
+    write_garment(tmp_path, mhmat="name a\ndiffuseTexture veil.png\n")
+    cv2.imwrite(str(tmp_path / "veil.png"), np.full((4, 4, 4), 100, np.uint8))
+    garment = only(tmp_path)
+    assert garment.opacity is not None and garment.opacity.max() == 100
+    detail = _detail(garment)
+    assert detail is not None and detail == pytest.approx(1)
+
+
 def test_texture_opacity_and_colour(tmp_path: Path) -> None:
     picture = np.full((6, 4, 4), 255, dtype=np.uint8)
     picture[0, 0] = (10, 20, 30, 0)  # blue, green, red, opacity
