@@ -117,13 +117,17 @@ def with_hints(annotation: Mapping[str, Any], use: Sequence[str]) -> dict[str, A
     return {key: value for key, value in annotation.items() if key not in HINTS or key in use}
 
 
+FARTHEST = 10  # images away from its image that a polygon may reach
+
+
 def mask_of(segmentation: object, size: tuple[int, int], name: str) -> Mask:
     """A COCO segmentation as an (H, W) bool mask; `size` is (H, W), `name` is what errors call it.
 
     OCHuman's dicts of polygons, {"outer", "inner"}, mean the outer ones without the inner ones.
 
     Raises:
-        ValueError: neither polygons (lists of x, y, x, y, ...) nor RLE ({"size", "counts"}), or RLE of another size.
+        ValueError: neither polygons (lists of x, y, x, y, ...) nor RLE ({"size", "counts"}), RLE of another size, or a polygon far
+            outside the image.
     """
     height, width = size
     if isinstance(segmentation, Mapping) and "outer" in segmentation:
@@ -147,6 +151,8 @@ def mask_of(segmentation: object, size: tuple[int, int], name: str) -> Mask:
     for polygon in segmentation:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2 or not np.isfinite(np.array(polygon, float)).all():
             raise ValueError(f"{name} has a polygon of {len(polygon) if isinstance(polygon, list) else polygon!r} numbers: {wanted}")
+        if (farthest := max(map(abs, polygon))) > FARTHEST * max(size):  # drawing takes memory by the outline's length
+            raise ValueError(f"{name} has a point at {farthest:g}, far outside the image of {height}x{width}: pass polygons in its pixels")
     return np.asarray(rle.decode(rle.merge(rle.frPyObjects(segmentation, height, width)))).astype(np.bool_)
 
 

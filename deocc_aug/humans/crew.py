@@ -138,7 +138,7 @@ def _work(link: Connection, recipe: Recipe) -> None:
             "garments": 0 if ingredients.wardrobe is None else len(ingredients.wardrobe.garments),
         }
         _prepare()
-        link.send((_DONE, (counted, [str(warning.message) for warning in warned])))
+        link.send((_DONE, (counted, list(dict.fromkeys(str(warning.message) for warning in warned)))))
         while True:
             for value in link.recv()(ingredients):
                 link.send((_NEXT, value))

@@ -12,11 +12,12 @@ from scipy.spatial import cKDTree
 from deocc_aug.humans.bodies import Bodies, BodyModel
 from deocc_aug.humans.fabrics import Fabric, linear
 from deocc_aug.humans.pieces import PARTS, WEAR, Piece, Seen, Surface, skin_parts
+from deocc_aug.humans.suits import covers
 from deocc_aug.humans.wardrobe import Garment
 
 Array = NDArray[np.floating[Any]]
 
-_WAIST = 0.06  # template metres above the pelvis: a suit above it is a top, below it trousers
+_WAIST = 0.06  # template metres above the pelvis: what covers trunk and hips is a top above it
 _CLOTH_METRES = 1.6  # how much cloth a texture shows across
 
 
@@ -24,12 +25,18 @@ def hang(garment: Garment, bodies: Bodies, index: int, dyes: dict[str, Fabric | 
     """The garment on body `index`.
 
     Args:
-        dyes: what to colour it with, by :data:`WEAR`: "top" and "bottom" for suits, else the garment's own kind; a fabric, or sRGB
-            (3,) for hair.
+        dyes: what to colour it with, by :data:`WEAR`: "top", "bottom" or both for suits, as they cover these, else the garment's own
+            kind; a fabric, or sRGB (3,) for hair.
     """
     parts, height = _bound_to(garment, bodies.model)
     values = np.concatenate([garment.texture_coordinates, height[:, None]], axis=1)
-    surface = _suit(garment, dyes, generator) if garment.kind == "suit" else _dyed(garment, garment.kind, dyes[garment.kind], generator)
+    if garment.kind != "suit":
+        surface = _dyed(garment, garment.kind, dyes[garment.kind], generator)
+    else:
+        worn = covers(garment)
+        both = worn.top is not None and worn.bottom is not None
+        place = "top" if worn.top is not None else "bottom"
+        surface = _suit(garment, dyes, generator) if both else _dyed(garment, place, dyes[place], generator)
     hair = garment.kind == "hair"
     return Piece(garment.hang(bodies, index), garment.faces, parts, values, surface, 0.05 if hair else 0.03, both_sides=True,
                  opacity=garment.opacity if hair else None)  # fmt: skip

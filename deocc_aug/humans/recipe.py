@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,11 @@ class Recipe:
 
         leave_out = even_numbered if self.leave_out_even else none_left_out
         photos = () if self.backgrounds is None else Backgrounds.from_folder(self.backgrounds).photos
-        photos += () if self.coco is None else Backgrounds.from_coco(self.coco, leave_out).photos
+        if self.coco is not None:
+            try:
+                photos += Backgrounds.from_coco(self.coco, leave_out).photos
+            except ValueError as error:  # what is no COCO folder at all has no cut-outs either
+                warnings.warn(f"{'the other' if photos else 'drawn'} backgrounds alone: {error}", stacklevel=2)
         side = max(CUTOUT_SIDE * max(self.size) // 256, SMALLEST)
         return Ingredients(
             size=self.size,

@@ -168,10 +168,10 @@ def view_of(camera: Mapping[str, Any]) -> View:
     return View(Camera(**stands), np.array(camera.get("centre", [np.nan] * 3)), camera["focal_px"], np.array(camera["middle_px"]))
 
 
-def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """An (H,W,3) uint8 RGB image as JPEG of quality 95 with its colours at full resolution."""
+def jpeg(image: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
+    """An (H,W,3) uint8 RGB image as JPEG with its colours at full resolution; `quality` 0 to 100."""
     colours = cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-    return _encoded(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *colours])
+    return _encoded(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, *colours])
 
 
 def _encoded(kind: str, image: NDArray[np.uint8], options: list[int]) -> bytes:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deocc_aug.canvas import box_of
 from deocc_aug.humans.bodies import Bodies, sample_bodies
 from deocc_aug.humans.camera import Camera, View, sample_camera
 from deocc_aug.humans.lighting import sample_light
@@ -23,7 +24,7 @@ from deocc_aug.humans.wardrobe import Wardrobe
 from deocc_aug.humans.wear import bare, sample_outfit
 from deocc_aug.occluders.backgrounds import Backgrounds
 from deocc_aug.occluders.border import cutting_frame
-from deocc_aug.occluders.cutouts import Cutout, cutout_of
+from deocc_aug.occluders.cutouts import THINNEST_PX, Cutout, cutout_of
 from deocc_aug.occluders.paste import draw_rate, occlude
 from deocc_aug.occluders.places import procedural
 
@@ -35,6 +36,7 @@ GROUP = 16
 """People of one batch of bodies: scene i is person i % GROUP of group i // GROUP."""
 
 _NEAREST = 1.0  # metres from the camera to the body's middle at least
+_UPRIGHT = 0.85  # of a chest's direction: within 32 degrees of the picture's own up and down
 _CUT_OFF = (0.05, 0.45)  # shares of the body that are beyond a frame that cuts it
 
 
@@ -93,7 +95,7 @@ def _portrait(bodies: Bodies, index: int, ingredients: Ingredients, rng: np.rand
     middle = view.middle_px + rng.uniform(-0.5, 0.5, 2) * _room(view, vertices, ingredients.size)
     view = View(view.camera, view.centre, view.focal_px, middle)
     portrait = draw(bodies, index, pieces, view, ingredients.size, sample_light(camera, rng))
-    words = outfit.words | {"age": shape.age_group, "build": shape.build, "facing": facing(bodies, index, camera), "pose": family}
+    words = outfit.words | {"age": shape.age_group, "build": shape.build, "facing": facing(bodies, index, view), "pose": family}
     return _Sitting(portrait, words)
 
 
@@ -109,12 +111,14 @@ def _room(view: View, vertices: Array, size: tuple[int, int]) -> Array:
     return np.asarray(np.maximum(np.array(size[::-1]) - (points.max(axis=0) - points.min(axis=0)) - 4, 0))
 
 
-def facing(bodies: Bodies, index: int, camera: Camera) -> str:
-    """Where the person's chest looks, as the camera sees it: front, back, left or right (of the picture), three words for eight."""
+def facing(bodies: Bodies, index: int, view: View) -> str:
+    """Where the person's chest looks, as the camera sees it: front, back, left or right (of the picture) and what is between
+    them, eight words in all; up or down the picture where it does next to nothing else, as of people who lie."""
     chest = bodies.rotations[index, bodies.model.bones["spine01"]].astype(np.float64) @ (0.0, -1.0, 0.0)
-    yaw = np.radians(camera.yaw)
-    right, towards = chest @ (np.cos(yaw), np.sin(yaw), 0.0), chest @ (np.sin(yaw), -np.cos(yaw), 0.0)
-    angle = np.degrees(np.arctan2(right, towards))
+    right, down, ahead = chest @ view.axes
+    if abs(down) > _UPRIGHT:
+        return "down" if down > 0 else "up"
+    angle = np.degrees(np.arctan2(right, -ahead))
     return ("front", "front right", "right", "back right", "back", "back left", "left", "front left")[int(round(angle / 45)) % 8]
 
 
@@ -134,9 +138,12 @@ def _scene(bodies: Bodies, index: int, sittings: list[_Sitting], ingredients: In
     cutouts = [*ingredients.cutouts] if ingredients.cutouts else []
     if rng.random() < 0.35:
         other = others[rng.integers(len(others))]
-        light = developed(other.light * gain / np.maximum(other.alpha, 1e-3)[..., None])
-        person = cutout_of(light, other.mask, "rendered", "person", side=max(ingredients.size))
-        cutouts = [person] if rng.random() < 0.7 or not cutouts else [person, *cutouts[:: max(1, len(cutouts) // 6)]]
+        box = box_of(other.mask)
+        alone = rng.random() < 0.7
+        if box is not None and min(box[2:] - box[:2]) >= THINNEST_PX:
+            light = developed(other.light * gain / np.maximum(other.alpha, 1e-3)[..., None])
+            person = cutout_of(light, other.mask, "rendered", "person", side=max(ingredients.size))
+            cutouts = [person] if alone or not cutouts else [person, *cutouts[:: max(1, len(cutouts) // 6)]]
     rate = draw_rate(rng) if ingredients.rate is None else ingredients.rate
     frame_xyxy = _photo_frame(portrait, ingredients.cut, np.random.default_rng(rng.integers(2**63)))
     inside = frame_mask(frame_xyxy, ingredients.size)

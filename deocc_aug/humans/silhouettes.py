@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deocc_aug.data.atomic import atomic_file
 from deocc_aug.humans.bodies import COCO_JOINTS, Bodies, sample_bodies
 from deocc_aug.humans.camera import Camera, project, sample_camera
 from deocc_aug.humans.loose_clothes import Clothes, put_on
@@ -173,9 +174,15 @@ class Bank:
 
 
 def make_bank(n: int, seed: int, workers: int = 1, families: Sequence[str] | None = None) -> Bank:
-    """Draw `n` clothed silhouettes. Person i depends on (seed, i) alone, not on the number of workers."""
+    """Draw `n` clothed silhouettes. Person i depends on (seed, i) alone, not on the number of workers.
+
+    Raises:
+        ValueError: `n` is not at least 1.
+    """
     from tqdm import tqdm
 
+    if n < 1:
+        raise ValueError(f"n is {n}: pass the number of people, 1 or more")
     jobs = [(seed, chunk, min(CHUNK, n - chunk * CHUNK), families) for chunk in range(-(-n // CHUNK))]
     made: list[Silhouette] = []
     with tqdm(total=n, unit="body", mininterval=5.0) as progress:
@@ -194,10 +201,15 @@ def make_bank(n: int, seed: int, workers: int = 1, families: Sequence[str] | Non
 
 
 def save_bank(bank: Bank, path: Path) -> None:
-    """Write a bank as one compressed .npz, its fields under their names."""
+    """Write a bank as one compressed .npz at exactly `path`, its fields under their names; what was there stays until it is whole.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fields = {name: np.asarray(getattr(bank, name)) for name in bank.__dataclass_fields__}
-    np.savez_compressed(path, joint_names=np.array(COCO_JOINTS), **fields)  # type: ignore[arg-type, unused-ignore]
+    with atomic_file(path) as file:
+        np.savez_compressed(file, joint_names=np.array(COCO_JOINTS), **fields)  # type: ignore[arg-type, unused-ignore]
 
 
 def load_bank(path: Path | str) -> Bank:
@@ -249,7 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), help="pose families, equally often")
     options = parser.parse_args(arguments)
-    save_bank(make_bank(options.n, options.seed, options.workers, options.families), options.out)
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)  # before the minutes that the people take
+        save_bank(make_bank(options.n, options.seed, options.workers, options.families), options.out)
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class _Layer:
 def dress(bodies: Bodies, index: int, outfit: Outfit, generator: np.random.Generator) -> list[Piece]:
     """The pieces of body `index` in an outfit; the same generator state gives the same folds and dyes."""
     model = bodies.model
-    layers = [] if outfit.garment("suit") else _layers(model, outfit, generator)
+    layers = [layer for layer in _layers(model, outfit, generator) if layer.wear not in outfit.hung]
     hair = _hair_cover(model, outfit)
     vertices = _displaced(bodies, index, outfit, layers, hair, generator)
     faces = model.triangles
@@ -261,11 +261,11 @@ def _hanging(bodies: Bodies, index: int, outfit: Outfit, skin: Array, generator:
     pieces = []
     torso, head = PARTS.index("torso"), PARTS.index("head")
     skirt: Tube | None = None
-    if outfit.skirt is not None and not outfit.garment("suit"):
+    if outfit.skirt is not None and "bottom" not in outfit.hung:
         cut = Cut(_WAIST - 0.01, outfit.skirt.length, outfit.skirt.loose, outfit.skirt.flare)
         skirt = wrap(bodies, index, cut, skin, generator)
         pieces.append(_draped_cloth(skirt, outfit.skirt.fabric, "bottom", bodies, index, generator))
-    if outfit.coat is not None and outfit.coat.name == "coat" and not outfit.garment("suit"):
+    if outfit.coat is not None and outfit.coat.name == "coat" and "coat" not in outfit.hung:
         cut = Cut(_WAIST - 0.01, float(generator.uniform(0.3, 1.2)), 0.012, float(generator.uniform(0, 0.05)))
         tails = wrap(bodies, index, cut, skin, generator, None if skirt is None else skirt.vertices)
         pieces.append(_draped_cloth(tails, outfit.coat.fabric, "coat", bodies, index, generator))

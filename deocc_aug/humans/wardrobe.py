@@ -21,7 +21,7 @@ from deocc_aug.humans.bodies import Bodies, BodyModel
 from deocc_aug.humans.mhclo import Material, read_mhclo, read_mhmat, read_obj
 
 KINDS = ("suit", "shoes", "hair", "hat")
-"""What a garment is; "suit" is whatever is none of the others."""
+"""What a garment is; "suit" is whatever is none of the others: `deocc_aug.humans.suits.covers` tells what of the body it covers."""
 
 _WORDS = {
     "shoes": {"shoe", "shoes", "boot", "boots", "sandal", "sandals", "sneaker", "sneakers", "footwear"},
@@ -51,7 +51,7 @@ class Garment:
             outside 0 to 1, where the texture repeats.
         hides: (D,) int64 base vertices that need not be drawn beneath.
         texture: (h,w,3) uint8 RGB or None; `opacity` (h,w) uint8, None where all is opaque.
-        colour: RGB, 0 to 255, the texture's factor; the garment's colour where there is no texture.
+        colour: RGB, 0 to 255, the material's own.  People wear their outfit's colours instead: of a texture only light and dark are kept.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Wardrobe:
         for fault in faults:
             warnings.warn(f"left out {fault}", stacklevel=2)
         for missing in without_texture:
-            warnings.warn(f"plain colour instead of a texture for {missing}", stacklevel=2)
+            warnings.warn(f"plain cloth instead of a texture for {missing}", stacklevel=2)
         return cls(tuple(garments))
 
     def of_kind(self, kind: str) -> tuple[Garment, ...]:
@@ -188,11 +188,12 @@ def _read_garment(path: Path, folder: Path) -> tuple[Garment, str]:
     missing = f"{material.texture} is missing or no picture" if material.texture is not None and image is None else ""
     texture, opacity = (None, None) if image is None else image
     here = path.relative_to(folder)
-    name_words = _words(f"{binding.name} {path.stem}")
+    name_words, root = _words(f"{binding.name} {path.stem}"), _words(folder.resolve().name)
+    folders = _words(" ".join(here.parts[:-1])) | (root if len(root) == 1 else set())  # "hair", not "my hats and coats"
     turned = binding.offsets[mesh.vertices][:, [0, 2, 1]] * (1, -1, 1)
     garment = Garment(
         name=binding.name,
-        kind=_kind(_words(" ".join(binding.tags)), _words(" ".join([folder.resolve().name, *here.parts[:-1]])), name_words),
+        kind=_kind(_words(" ".join(binding.tags)), folders, name_words),
         tags=tuple(dict.fromkeys([*binding.tags, *sorted(name_words & {"male", "female"})])),
         anchors=binding.anchors[mesh.vertices],
         weights=binding.weights[mesh.vertices],

@@ -9,6 +9,7 @@ import numpy as np
 
 from deocc_aug.humans.fabrics import Array, Fabric, sample_fabric, sample_hair_colour, sample_skin
 from deocc_aug.humans.shapes import Shape
+from deocc_aug.humans.suits import covers
 
 if TYPE_CHECKING:
     from deocc_aug.humans.wardrobe import Garment, Wardrobe
@@ -64,7 +65,7 @@ class Skirt:
 class Outfit:
     """Everything a person wears; None where they wear no such thing.  `skin`, `hair` sRGB (3,).
 
-    `garments` come from a wardrobe and are worn in place of what is drawn without one; a suit in place of top and bottom.
+    `garments` come from a wardrobe and are worn in place of what is drawn without one; a suit in place of what it covers.
     """
 
     skin: Array
@@ -88,6 +89,15 @@ class Outfit:
         return next((garment for garment in self.garments if garment.kind == kind), None)
 
     @property
+    def hung(self) -> frozenset[str]:
+        """Which of top, coat, bottom and (high) shoes need not be drawn, since a suit hangs there."""
+        suit = self.garment("suit")
+        worn = None if suit is None else covers(suit)
+        top = worn is not None and worn.top is not None
+        bottom = worn is not None and worn.bottom is not None
+        return frozenset(("top", "coat") * top + ("bottom", "shoes") * bottom)
+
+    @property
     def dyes(self) -> dict[str, Fabric | Array]:
         """What a wardrobe's garments are coloured with, by what they are."""
         worn = {"top": self.top, "bottom": self.bottom}
@@ -99,7 +109,8 @@ class Outfit:
     def words(self) -> dict[str, str]:
         """Names and colours: top, top_colour, bottom, bottom_colour, shoes, hair, and coat, hat, bag where worn."""
         lower = self.skirt or self.bottom
-        said = {"hair": f"{self.hair_name} {self.hair_style} hair" if self.hair_style != "bald" else "bald"}
+        hair = {"bald": "bald", "tail": f"{self.hair_name} hair in a ponytail", "": f"{self.hair_name} hair"}
+        said = {"hair": hair.get(self.hair_style, f"{self.hair_name} {self.hair_style} hair")}
         for place, thing in (("top", self.top), ("bottom", lower), ("coat", self.coat)):
             if thing is not None:
                 said[place], said[f"{place}_colour"] = thing.name, thing.fabric.name
@@ -186,17 +197,41 @@ def _from_wardrobe(outfit: Outfit, wardrobe: Wardrobe, female: bool, rng: np.ran
     """The outfit with some of its things taken from a wardrobe."""
     other = "male" if female else "female"
     wanted = {
-        "suit": outfit.top is not None and outfit.bottom is not None and outfit.skirt is None,
+        "suit": True,
         "shoes": outfit.shoes is not None and outfit.boots == 0,
         "hair": outfit.hair_style not in ("bald", "cropped") and outfit.hat is None,
         "hat": outfit.hat is not None,
     }
     chosen = []
     for kind, fits in wanted.items():
-        choice = [g for g in wardrobe.of_kind(kind) if kind != "suit" or other not in g.tags or female and "female" in g.tags]
+        choice = [g for g in wardrobe.of_kind(kind)
+                  if kind != "suit" or (other not in g.tags or female and "female" in g.tags) and _may_replace(outfit, g)]  # fmt: skip
         if fits and choice and rng.random() < _USED:
             chosen.append(choice[rng.integers(len(choice))])
-    if any(garment.kind == "suit" for garment in chosen):
-        outfit = replace(outfit, coat=None, top=None if outfit.top is None else replace(outfit.top, name="top"),
-                         bottom=None if outfit.bottom is None else replace(outfit.bottom, name="trousers"))  # fmt: skip
+    for garment in chosen:
+        if garment.kind == "hair":
+            outfit = replace(outfit, hair_style=_hair_style(garment))
+        worn = covers(garment) if garment.kind == "suit" else None
+        if worn is not None and worn.top is not None and outfit.top is not None:
+            outfit = replace(outfit, coat=None, top=replace(outfit.top, name=worn.top))
+        if worn is not None and worn.bottom is not None and outfit.bottom is not None:
+            outfit = replace(outfit, bottom=replace(outfit.bottom, name=worn.bottom))
     return replace(outfit, garments=tuple(chosen))
+
+
+def _may_replace(outfit: Outfit, suit: Garment) -> bool:
+    """Whether the outfit has what a suit would be worn instead of: its fabrics, and its names, are needed."""
+    worn = covers(suit)
+    top = worn.top is None or outfit.top is not None
+    return bool(worn) and top and (worn.bottom is None or outfit.bottom is not None and outfit.skirt is None)
+
+
+_HAIR_WORDS = {"afro": "full", "bob": "full", "ponytail": "tail", "tail": "tail", "braid": "long", "long": "long", "cropped": "cropped",
+               "buzz": "cropped", "short": "short"}  # fmt: skip
+
+
+def _hair_style(garment: Garment) -> str:
+    """The one of :data:`HAIR_STYLES` that a wardrobe's hair is called by its name, else by a tag; "" where neither tells."""
+    name = "".join(c if c.isalpha() else " " for c in garment.name.lower()).split()
+    said = [*name, *garment.tags]
+    return next((style for word, style in _HAIR_WORDS.items() if word in said), "")

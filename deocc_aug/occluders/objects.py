@@ -82,10 +82,12 @@ def _objects(annotations: list[Mapping[str, Any]], image: Image, categories: dic
         number = annotation.get("id", 0)
         try:
             mask = mask_of(annotation.get("segmentation"), (image.shape[0], image.shape[1]), "segmentation")
+            if not isinstance(category := annotation.get("category_id", -1), int):
+                raise ValueError(f"category_id is {category!r}: pass one int")
         except (TypeError, ValueError) as error:
             warnings.warn(f"{path}: annotation {number} skipped: {error}", stacklevel=4)
             continue
-        yield Object(mask, number, categories.get(annotation.get("category_id", -1), PERSON if not categories else "object"),
+        yield Object(mask, number, categories.get(category, PERSON if not categories else "object"),
                      bool(annotation.get("iscrowd")))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deocc_aug.body.codec import condition_channels, state_channels
 from deocc_aug.body.pipeline import BodyPipeline
-from deocc_aug.training.diffusion import DiffusionModule, small_unet
+from deocc_aug.training.diffusion import DiffusionModule, begin_as, small_unet
 from deocc_aug.training.stream import Stream
 
 
@@ -21,11 +21,18 @@ class BodyModule(DiffusionModule):
         layers: residual blocks a level.
         joint_weight: weight of a heatmap cell against a mask pixel that could be hidden.
         patch: pixels a side of a patch.
+        start: folder of the stage 1 to begin from, such as `compact`'s; None: from nothing.
+
+    Raises:
+        ValueError: `start` is no such folder, or its net is another.
     """
 
     def __init__(self, channels: tuple[int, ...] = (64, 128, 160), layers: int = 1, patch: int = 4, joint_weight: float = 2.0,
-                 learning_rate: float = 6e-4, warm_up: int = 200, final: float = 0.02, pure_noise: float = 0.5) -> None:
+                 start: str | None = None, learning_rate: float = 6e-4, warm_up: int = 200, final: float = 0.02,
+                 pure_noise: float = 0.5) -> None:
         unet = small_unet(state_channels(patch) + condition_channels(patch), state_channels(patch), channels, layers)
+        if start is not None:
+            begin_as(unet, start)
         super().__init__(unet, learning_rate, warm_up, final, pure_noise)
         self.patch, self.joint_weight = patch, joint_weight
 

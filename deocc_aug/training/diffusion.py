@@ -20,6 +20,26 @@ def small_unet(in_channels: int, out_channels: int, channels: tuple[int, ...], l
                        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, attention_head_dim=32, norm_num_groups=16)
 
 
+def begin_as(unet: UNet2DModel, start: str) -> None:
+    """Gives `unet` the weights of a part that was trained before, in float32.
+
+    Raises:
+        ValueError: the folder `start` holds no UNet, or one that is built otherwise.
+    """
+    config = Path(start) / "unet" / "config.json"
+    if not config.is_file():
+        raise ValueError(f"start is {start!r}, which holds no unet/config.json: pass the folder of such a part, for example "
+                         "deocc_aug/weights/compact/observer")
+    begun = UNet2DModel.from_pretrained(config.parent, dtype=torch.float32, local_files_only=True)
+    wanted, got = ({name: tuple(tensor.shape) for name, tensor in net.state_dict().items()} for net in (unet, begun))
+    if wanted != got:
+        raise ValueError(f"the part in {start} has channels {tuple(begun.config.block_out_channels)} and "
+                         f"{begun.config.layers_per_block} layers, here {tuple(unet.config.block_out_channels)} and "
+                         f"{unet.config.layers_per_block} were asked for (or the patch is another, or it is another part): pass "
+                         "model.channels and model.layers as it has them")
+    unet.load_state_dict(begun.state_dict())
+
+
 def clean_scheduler() -> DDIMScheduler:
     """DDIM that predicts the clean sample and starts from pure noise."""
     return DDIMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="sample", timestep_spacing="trailing",

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DModel
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from deocc_aug.observe.codec import PERSON, Answer, answer_channels, condition_channels, decode, encode, gaussians
 from deocc_aug.observe.compact import ObserverPipeline, look
-from deocc_aug.training.diffusion import PartModule, small_unet
+from deocc_aug.training.diffusion import PartModule, begin_as, small_unet
 from deocc_aug.training.observer_data import UNKNOWN
 
 
@@ -36,7 +35,7 @@ class ObserverModule(PartModule):
         super().__init__(learning_rate, warm_up, final)
         unet = small_unet(condition_channels(patch), answer_channels(patch), channels, layers)
         if start is not None:
-            unet.load_state_dict(_begun(start, unet).state_dict())
+            begin_as(unet, start)
         self.unet = unet.to(memory_format=torch.channels_last)
         self.patch, self.overlap_weight = patch, overlap_weight
         self.joint_weight, self.state_weight, self.hidden_weight = joint_weight, state_weight, hidden_weight
@@ -101,19 +100,3 @@ def hidden_loss(said: Answer, hidden: Float[Tensor, "b"]) -> Tensor:
     known = hidden != UNKNOWN
     apart = F.binary_cross_entropy_with_logits(said.hidden, hidden.clamp(0, 1), reduction="none")
     return (apart * known).sum() / known.sum().clamp(min=1)
-
-
-def _begun(start: str, unet: UNet2DModel) -> UNet2DModel:
-    """The net of an observer that was trained before, which must be built as `unet` is."""
-    config = Path(start) / "unet" / "config.json"
-    if not config.is_file():
-        raise ValueError(f"start is {start!r}, which holds no unet/config.json: pass an observer's folder, such as "
-                         "deocc_aug/weights/compact/observer")
-    begun = UNet2DModel.from_pretrained(config.parent, dtype=torch.float32, local_files_only=True)
-    wanted, got = ({name: tuple(tensor.shape) for name, tensor in net.state_dict().items()} for net in (unet, begun))
-    if wanted != got:
-        raise ValueError(f"the observer in {start} has channels {tuple(begun.config.block_out_channels)} and "
-                         f"{begun.config.layers_per_block} layers, here {tuple(unet.config.block_out_channels)} and "
-                         f"{unet.config.layers_per_block} were asked for (or the patch is another): pass model.channels and model.layers "
-                         "as it has them")
-    return begun

@@ -133,6 +133,7 @@ def test_other_files_are_refused(tmp_path: Path, content: str, message: str) -> 
     ({"bbox": [1, "a", 3, 4]}, "annotation 1"),
     ({"keypoints": [1, 2, 3]}, "keypoints holds 3 numbers"),
     ({"segmentation": [[1, 2, 3]]}, "segmentation has a polygon of 3 numbers"),
+    ({"segmentation": [[1, 2, 3, 4, 1e9, 6]]}, "segmentation has a point at 1e[+]09, far outside the image of 40x30"),
     ({"segmentation": "mask.png"}, "segmentation is a str"),
     ({"segmentation": {"counts": [1]}}, "segmentation is a dict with"),
     ({"segmentation": {"size": [30, 40], "counts": [0, 1200]}}, r"size \[30, 40\] but the image is \[40, 30\]"),

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 pytest.importorskip("anny")
 
 from deocc_aug.humans.bodies import COCO_JOINTS, Bodies, sample_bodies
-from deocc_aug.humans.poses import FAMILIES, HIP_FLEXION_LIMITS, KNEE_LIMITS, sample_pose
-from deocc_aug.humans.silhouettes import SIDE, Camera, fill, load_bank, make_bank, make_silhouettes, project, save_bank
+from deocc_aug.humans.poses import (
+    FAMILIES,
+    HIP_ABDUCTION_LIMITS,
+    HIP_FLEXION_LIMITS,
+    KNEE_LIMITS,
+    NECK_LIMITS,
+    SPINE_LIMITS,
+    sample_pose,
+)
+from deocc_aug.humans.silhouettes import SIDE, Camera, fill, load_bank, main, make_bank, make_silhouettes, project, save_bank
 
 JOINT = {name: index for index, name in enumerate(COCO_JOINTS)}
 
@@ -55,6 +65,33 @@ def test_leg_angles_stay_within_limits() -> None:
     legs = [leg for _ in range(400) for leg in sample_pose(generator).legs]
     assert all(KNEE_LIMITS[0] <= leg.knee <= KNEE_LIMITS[1] for leg in legs)
     assert all(HIP_FLEXION_LIMITS[0] <= leg.flexion <= HIP_FLEXION_LIMITS[1] for leg in legs)
+
+
+def test_posed_bodies_bend_no_further_than_people_do() -> None:
+    """Measured on the bones' rotations, whatever the pose asked for."""
+    posed = sample_bodies(96, np.random.default_rng(12))
+    bones = posed.model.bones
+
+    def turn(upper: str, lower: str) -> np.ndarray:
+        """(96, 3) degrees forward, left and turned of one bone against another."""
+        relative = np.einsum("nji,njk->nik", posed.rotations[:, bones[upper]], posed.rotations[:, bones[lower]])
+        return np.asarray(Rotation.from_matrix(relative).as_euler("ZYX", degrees=True))[:, ::-1]
+
+    for (upper, lower), limits in ((("root", "spine01"), SPINE_LIMITS), (("spine01", "head"), NECK_LIMITS)):
+        angles = turn(upper, lower)
+        low, high = np.array(limits).T
+        assert (angles >= low - 0.1).all() and (angles <= high + 0.1).all()
+        assert (np.ptp(angles, axis=0) > 0.4 * (high - low)).all()  # and they do move
+    heads = posed.bones_3d.astype(np.float64)
+    root = posed.rotations[:, bones["root"]].astype(np.float64)
+    for side, outward in (("L", 1), ("R", -1)):
+        thigh = np.einsum("nji,nj->ni", root, heads[:, bones[f"lowerleg01.{side}"]] - heads[:, bones[f"upperleg01.{side}"]])
+        aside = np.degrees(np.arcsin(outward * thigh[:, 0] / np.linalg.norm(thigh, axis=1)))
+        low, high = HIP_ABDUCTION_LIMITS
+        assert (aside > low - 6).all() and (aside < high + 21).all()  # legs that would touch are spread by up to 20 degrees more
+        curl = Rotation.from_matrix(np.einsum("nji,njk->nik", posed.rotations[:, bones[f"wrist.{side}"]],
+                                              posed.rotations[:, bones[f"finger3-3.{side}"]])).magnitude()  # fmt: skip
+        assert np.degrees(curl).min() > 5 and np.degrees(curl).max() < 91  # never flat, never through the palm
 
 
 def test_knees_bend_backward_and_elbows_forward() -> None:
@@ -116,6 +153,26 @@ def test_fill_is_the_union_of_the_front_triangles() -> None:
     assert mask[2:13, 2:13].all()
     assert mask.sum() == 121
     assert fill(square, np.array([[2, 1, 0]], dtype=np.int32), (16, 16)).sum() == 0
+
+
+def test_a_bank_is_whole_or_not_there_and_named_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                         capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    bank = make_bank(2, seed=7)
+    save_bank(bank, tmp_path / "bank")
+    assert [path.name for path in tmp_path.iterdir()] == ["bank"] and len(load_bank(tmp_path / "bank")) == 2
+    before = (tmp_path / "bank").read_bytes()
+
+    def full_disk(file: BinaryIO, **_: object) -> None:
+        file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        save_bank(bank, tmp_path / "bank")
+    assert [path.name for path in tmp_path.iterdir()] == ["bank"] and (tmp_path / "bank").read_bytes() == before
+    with pytest.raises(SystemExit):
+        main(["--n", "0", "--out", str(tmp_path / "none.npz")])
+    assert "n is 0: pass the number of people" in capsys.readouterr().err
 
 
 def test_bank_keeps_people_and_does_not_depend_on_its_length(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("anny")
 pytest.importorskip("numba")
 
 from deocc_aug.humans.bodies import sample_bodies
-from deocc_aug.humans.camera import Camera
+from deocc_aug.humans.camera import Camera, View
 from deocc_aug.humans.hung import hang
 from deocc_aug.humans.lighting import room_light
 from deocc_aug.humans.pieces import PARTS, WEAR
@@ -101,15 +101,35 @@ def test_a_wanted_rate_and_family_are_kept() -> None:
         assert abs(scene.hidden_share - 0.4) < 0.08  # a small picture's pixels are large shares
 
 
+def test_the_smallest_pictures_are_made_too() -> None:
+    """Somebody of fewer than eight pixels across cannot be cut out to stand in front of others."""
+    tiny = [scene for group in range(3) for scene in make_scenes(1, group, Ingredients(size=(32, 32)))]
+    assert len(tiny) == 3 * GROUP and any(scene.hidden_share > 0.3 for scene in tiny)
+
+
+def seen_from(yaw: float, pitch: float = 0.0) -> View:
+    return View(Camera(yaw, pitch, 0.0, 4.0), np.zeros(3), 100.0, np.zeros(2))
+
+
 def test_facing_is_the_cameras_view() -> None:
     bodies = sample_bodies(1, np.random.default_rng(4), ["stand"])
-    words = [facing(bodies, 0, Camera(yaw, 0.0, 0.0, 4.0)) for yaw in (0.0, 90.0, 180.0, -90.0)]
+    words = [facing(bodies, 0, seen_from(yaw)) for yaw in (0.0, 90.0, 180.0, -90.0)]
     assert [word.split()[0] for word in (words[0], words[2])] == ["front", "back"]
     assert {words[1].split()[-1], words[3].split()[-1]} == {"left", "right"}
 
 
+def test_who_lies_on_their_back_faces_up_and_a_camera_above_them() -> None:
+    bodies = sample_bodies(24, np.random.default_rng(4), ["lie"])
+    chests = bodies.rotations[:, bodies.model.bones["spine01"]] @ np.array([0.0, -1.0, 0.0])
+    on_back, prone = int(chests[:, 2].argmax()), int(chests[:, 2].argmin())
+    assert chests[on_back, 2] > 0.95 and chests[prone, 2] < -0.86
+    for yaw in (0.0, 70.0, 200.0):
+        assert facing(bodies, on_back, seen_from(yaw)) == "up" and facing(bodies, prone, seen_from(yaw)) == "down"
+        assert facing(bodies, on_back, seen_from(yaw, 75.0)).startswith("front") and "back" in facing(bodies, prone, seen_from(yaw, 75.0))
+
+
 @pytest.mark.skipif(not PACK.is_dir(), reason="MakeHuman's pack is not beside this checkout")
-@pytest.mark.filterwarnings("ignore:plain colour")
+@pytest.mark.filterwarnings("ignore:plain cloth")
 def test_garments_of_a_wardrobe_are_drawn_and_hide_the_skin() -> None:
     wardrobe = Wardrobe.from_makehuman(PACK)
     bodies = sample_bodies(2, np.random.default_rng(4), ["stand"])

@@ -212,6 +212,7 @@ def test_the_named_material_is_taken_else_the_first(tmp_path: Path) -> None:
         ("hair/bob", "bob", "tag Female", "hair"),
         ("clothes/fedora01", "fedora", "tag Hats", "hat"),
         ("clothes/x", "hatched_shirt", "", "suit"),
+        ("my hats and coats/x", "raincoat", "", "hat"),
     ],
 )
 def test_kinds_are_found_from_tags_folders_and_names(tmp_path: Path, place: str, name: str, tags: str, kind: str) -> None:
@@ -219,6 +220,12 @@ def test_kinds_are_found_from_tags_folders_and_names(tmp_path: Path, place: str,
     wardrobe = Wardrobe.from_makehuman(str(tmp_path))
     assert [garment.name for garment in wardrobe.of_kind(kind)] == [name]
     assert sum(len(wardrobe.of_kind(other)) for other in KINDS) == 1
+
+
+@pytest.mark.parametrize(("root", "kind"), [("hair", "hair"), ("my hair and clothes", "suit")])
+def test_the_folder_that_is_passed_is_a_kind_only_where_it_is_named_so(tmp_path: Path, root: str, kind: str) -> None:
+    write_garment(tmp_path / root, "bob", mhclo=f"name bob\nobj_file bob.obj\nverts 0\n{ONTO}")
+    assert only(tmp_path / root).kind == kind
 
 
 def test_sex_is_also_taken_from_the_name(tmp_path: Path) -> None:
@@ -293,7 +300,7 @@ def test_a_garment_without_its_texture_stays_usable(tmp_path: Path, content: byt
     write_garment(tmp_path, mhmat="diffuseTexture lost.png\ndiffuseColor 0 1 0\n")
     if content is not None:
         (tmp_path / "lost.png").write_bytes(content)
-    with pytest.warns(UserWarning, match="plain colour instead of a texture for shirt.mhclo: .*lost.png is missing or no picture"):
+    with pytest.warns(UserWarning, match="plain cloth instead of a texture for shirt.mhclo: .*lost.png is missing or no picture"):
         garment = only(tmp_path)
     assert garment.texture is None
     assert garment.colour == (0, 255, 0)

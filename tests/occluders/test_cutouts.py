@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deocc_aug.data.coco import rle_of
+from deocc_aug.humans.recipe import Recipe
 from deocc_aug.occluders.backgrounds import Backgrounds
 from deocc_aug.occluders.cutouts import Cutout, cutout_of, even_numbered, read_cutouts
 
@@ -79,6 +80,14 @@ def test_an_unreadable_outline_is_named_and_skipped(tmp_path: Path) -> None:
         assert len(read_cutouts(folder, min_area=100)) == 1
 
 
+def test_an_annotation_of_no_category_is_named_and_skipped(tmp_path: Path) -> None:
+    outline = [[5, 5, 60, 5, 60, 60, 5, 60]]
+    folder = _folder(tmp_path, annotations=[{"id": number, "image_id": 1, "category_id": category, "segmentation": outline}
+                                            for number, category in ((11, [7]), (12, 7))])
+    with pytest.warns(UserWarning, match=r"annotation 11 skipped: category_id is \[7\]: pass one int"):
+        assert [cutout.name for cutout in read_cutouts(folder, min_area=100)] == ["001.png#12"]
+
+
 def test_folders_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="instances.json is not there"):
         read_cutouts(tmp_path)
@@ -130,5 +139,14 @@ def test_backgrounds_of_a_folder_name_what_they_skip(tmp_path: Path) -> None:
 
 def test_a_coco_folder_full_of_people_is_no_background(tmp_path: Path) -> None:
     everywhere = [{"id": 1, "image_id": n, "category_id": 1, "segmentation": [[0, 0, 100, 0, 100, 80, 0, 80]]} for n in (1, 2)]
+    folder = _folder(tmp_path, annotations=everywhere)
     with pytest.raises(ValueError, match="gave no background"):
-        Backgrounds.from_coco(_folder(tmp_path, annotations=everywhere))
+        Backgrounds.from_coco(folder)
+    with pytest.warns(UserWarning, match="^drawn backgrounds alone: .* gave no background"):
+        ingredients = Recipe(coco=folder).read()
+    assert ingredients.backgrounds is None and len(ingredients.cutouts) == 2
+    (tmp_path / "walls").mkdir()
+    _photo(tmp_path / "walls" / "wall.png", (1, 1, 9, 9))
+    with pytest.warns(UserWarning, match="^the other backgrounds alone: .* gave no background"):
+        ingredients = Recipe(coco=folder, backgrounds=tmp_path / "walls").read()
+    assert ingredients.backgrounds is not None and [photo.name for photo in ingredients.backgrounds.photos] == ["wall.png"]

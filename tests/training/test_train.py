@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers import UNet2DModel
 from pictures import draw
 
 from deocc_aug.body.codec import encode_observation
@@ -12,6 +13,7 @@ from deocc_aug.cli import main
 from deocc_aug.training.appearance_data import holed_photo
 from deocc_aug.training.appearance_module import AppearanceModule
 from deocc_aug.training.body_data import hidden_body
+from deocc_aug.training.body_module import BodyModule
 from deocc_aug.training.hide import random_occluder, to_world
 from deocc_aug.training.sources import Example, read_ccp, read_coco_people, read_coco_shapes
 from deocc_aug.types import COCO_JOINTS, MIRRORED
@@ -23,6 +25,12 @@ def test_a_run_goes_on_where_it_stopped_and_writes_the_part(part: str, coco: Pat
                  "--model.channels", "[32, 32, 32]", "--accelerator", "cpu"]
     assert main([*arguments, "--max-steps", "2"]) == 0
     assert main([*arguments, "--max-steps", "3"]) == 0
+    if part == "body":  # another run that begins as this one ended
+        begun = BodyModule(channels=(32, 32, 32), start=str(tmp_path / "part"))
+        ended = UNet2DModel.from_pretrained(tmp_path / "part" / "unet").state_dict()
+        assert all((tensor == ended[name].float()).all() for name, tensor in begun.unet.state_dict().items())
+        with pytest.raises(ValueError, match=r"channels \(32, 32, 32\) and 1 layers, here \(32, 32\)"):
+            BodyModule(channels=(32, 32), start=str(tmp_path / "part"))
     import torch
 
     assert torch.load(tmp_path / "last.ckpt", weights_only=False)["global_step"] == 3
