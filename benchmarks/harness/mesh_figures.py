@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from deocc_aug.benchmarks.harness.arms import OCCLUDED, ORACLE
 from deocc_aug.benchmarks.harness.figures import BINS, Resampled, Row, more, share
 from deocc_aug.benchmarks.harness.mesh_task import found_by, joints_of, pve_of, truth_of
 from deocc_aug.benchmarks.harness.records import Record
+from deocc_aug.benchmarks.harness.synthetic_meshes import BODY_JOINTS
 from deocc_aug.benchmarks.meshes import aligned_joint_errors, joint_errors
+from deocc_aug.humans.open_body.tree import JOINTS
 
 MIDDLE = ("30-60 %", 0.3, 0.6)  # where there is much to win and enough to go by
 HARMED = 10.0  # mm: MPJPE grows by more than this
@@ -26,13 +28,16 @@ class Sample:
     """All people whom one regressor found in every arm; a column has a value a case.
 
     `joints` how many there are of each of `PARTS`; `errors` by arm their summed errors in mm, such as "hidden PA-MPJPE", and "PVE" (NaN
-    where it cannot be told); `missing` how many people were not found in some arm.
+    where it cannot be told); `missing` how many people were not found in some arm; `by_joint` by arm each joint's error in mm, and
+    `hidden` which joints are.
     """
 
     records: tuple[Record, ...]
     shares: Float[np.ndarray, "n"]
     joints: Mapping[str, Float[np.ndarray, "n"]]
     errors: Mapping[str, Mapping[str, Float[np.ndarray, "n"]]]
+    by_joint: Mapping[str, Float[np.ndarray, "n 22"]]
+    hidden: Bool[np.ndarray, "n 22"]
     missing: int
 
     @property
@@ -53,15 +58,17 @@ def sample_of(records: Sequence[Record], arms: Sequence[str], regressor: str) ->
     some = found_by(records, arms, regressor)
     true, visible, hidden = truth_of(some)
     parts = {"all": np.ones_like(visible), "visible": visible, "hidden": hidden}
-    errors = {}
+    errors, by_joint = {}, {}
     for arm in arms:
         pair = torch.from_numpy(joints_of(some, arm, regressor)), torch.from_numpy(true)
         errors[arm] = {"PVE": pve_of(some, arm, regressor)}
+        by_joint[arm] = joint_errors(*pair).numpy()
         for name, of in ERRORS.items():
             off = of(*pair).numpy()
             errors[arm] |= {f"{part} {name}": (off * which).sum(1) for part, which in parts.items()}
     return Sample(tuple(some), np.array([record["truth"]["hidden_share"] for record in some], np.float64),
-                  {part: which.sum(1).astype(float) for part, which in parts.items()}, errors, len(records) - len(some))
+                  {part: which.sum(1).astype(float) for part, which in parts.items()}, errors, by_joint, hidden,
+                  len(records) - len(some))
 
 
 def resampled(sample: Sample) -> Resampled:
@@ -126,11 +133,30 @@ def bin_rows(sample: Sample) -> list[Row]:
     return rows
 
 
+def joint_rows(sample: Sample) -> list[Row]:
+    """A row a joint but the root, left and right together: its error in every arm, mm, roots together; then that of the hidden ones."""
+    groups: dict[str, list[int]] = {}
+    for k, name in enumerate(JOINTS[:BODY_JOINTS]):
+        groups.setdefault(name.removeprefix("left_").removeprefix("right_"), []).append(k)
+    del groups[JOINTS[0]]
+    columns: dict[str, np.ndarray] = {}
+    for name, which in groups.items():
+        columns[f"n {name}"] = np.full(len(sample.records), float(len(which)))
+        columns[f"n hidden {name}"] = sample.hidden[:, which].sum(1).astype(float)
+        for arm, errors in sample.by_joint.items():
+            columns |= {f"{arm} {name}": errors[:, which].sum(1), f"{arm} hidden {name}": (errors * sample.hidden)[:, which].sum(1)}
+    of = Resampled(sample.persons, columns)
+    return [{"joint": name, **{arm: of(share, f"{arm} {name}", f"n {name}") for arm in sample.by_joint},
+             **{f"{arm}, hidden": of(share, f"{arm} hidden {name}", f"n hidden {name}") for arm in sample.by_joint},
+             "hidden joints": int(sample.hidden[:, which].sum())} for name, which in groups.items()]
+
+
 def only(sample: Sample, which: np.ndarray) -> Sample:
     """Some of the cases."""
     return Sample(tuple(record for record, yes in zip(sample.records, which, strict=True) if yes), sample.shares[which],
                   {part: count[which] for part, count in sample.joints.items()},
-                  {arm: {name: values[which] for name, values in errors.items()} for arm, errors in sample.errors.items()}, sample.missing)
+                  {arm: {name: values[which] for name, values in errors.items()} for arm, errors in sample.errors.items()},
+                  {arm: errors[which] for arm, errors in sample.by_joint.items()}, sample.hidden[which], sample.missing)
 
 
 def pair_rows(samples: Mapping[str, Sample]) -> list[Row]:

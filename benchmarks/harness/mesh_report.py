@@ -11,7 +11,7 @@ from deocc_aug.benchmarks.harness import gallery, plots
 from deocc_aug.benchmarks.harness.arms import OCCLUDED, ORACLE, Arm, view_of
 from deocc_aug.benchmarks.harness.cases import Case
 from deocc_aug.benchmarks.harness.figures import Row
-from deocc_aug.benchmarks.harness.mesh_figures import MIDDLE, Sample, arm_rows, bin_rows, case_rows, pair_rows, sample_of
+from deocc_aug.benchmarks.harness.mesh_figures import MIDDLE, Sample, arm_rows, bin_rows, case_rows, joint_rows, pair_rows, sample_of
 from deocc_aug.benchmarks.harness.mesh_task import Meshes, Regressor, body_of
 from deocc_aug.benchmarks.harness.page import Picture, Section
 from deocc_aug.benchmarks.harness.records import Record
@@ -45,10 +45,12 @@ def write(done: Done, each: int) -> Path:
         raise ValueError(f"no regressor found anybody in every arm; {_first_failure(done.usable, arms, regressors)}")
     by_arm = {name: arm_rows(sample) for name, sample in samples.items()}
     by_bin = {name: bin_rows(sample) for name, sample in samples.items()}
+    by_joint = {name: joint_rows(sample) for name, sample in samples.items()}
     pairs = pair_rows(samples) if len(samples) > 1 else []
     sure = calibration_rows(done.usable, arms)
     verdicts = [verdict(name, rows) for name, rows in by_arm.items()]
-    sections = [Section(name, NOTE, [("", by_arm[name]), ("By hidden share of the person", by_bin[name])],
+    sections = [Section(name, NOTE, [("", by_arm[name]), ("By hidden share of the person", by_bin[name]),
+                                     ("MPJPE by joint, left and right together", by_joint[name])],
                         _plots(name, by_arm[name], by_bin[name])) for name in samples]
     if pairs:
         sections.append(Section("Regressors side by side", f"Gain: the error of {next(iter(samples))} in `occluded` minus that in the row, "
@@ -59,8 +61,9 @@ def write(done: Done, each: int) -> Path:
     if strips:
         sections.append(Section("Best, median and worst", f"{next(iter(samples))}'s body in the picture as it was and in the arm's, and "
                                 "the true one, by how much MPJPE falls.", pictures=strips))
-    said = {"figures": {name: {"arms": plain(by_arm[name]), "rates": plain(by_bin[name])} for name in samples}, "pairs": plain(pairs),
-            "calibration": plain(sure), "cases": {name: _json(case_rows(sample)) for name, sample in samples.items()}}
+    figures = {name: {"arms": plain(by_arm[name]), "rates": plain(by_bin[name]), "joints": plain(by_joint[name])} for name in samples}
+    said = {"figures": figures, "pairs": plain(pairs), "calibration": plain(sure),
+            "cases": {name: _json(case_rows(sample)) for name, sample in samples.items()}}
     return finish(done, "mesh: with and without de-occlusion", verdicts, sections, troubles_of(done.records, arms, regressors),
                   {**done.seconds, "report": time.perf_counter() - start}, said)
 

@@ -91,15 +91,19 @@ def skin_of(arrays: Mapping[str, np.ndarray]) -> Skin:
 
 
 def read_skin(path: Path) -> Skin:
-    """The body of a file that `deocc-aug body export` wrote.
+    """The body of a file that `deocc-aug body export` wrote, or of SMPL-X's own (.npz), whose other entries are not looked at.
 
     Raises:
         FileNotFoundError: it is not there.
+        ValueError: it lacks an entry.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: deocc-aug body export --out bodies writes bodies/smplx/SMPLX_NEUTRAL.npz")
+    needed = ("weights", "J_regressor", "v_template", "shapedirs")
     with np.load(path, allow_pickle=False) as stored:
-        return skin_of(dict(stored))
+        if missing := [name for name in needed if name not in stored]:
+            raise ValueError(f"{path} has no {', '.join(missing)}: pass a file that deocc-aug body export wrote, or SMPL-X's own .npz")
+        return skin_of({name: stored[name] for name in needed})
 
 
 def whole_turns(rotations: Float[np.ndarray, "n 55 3 3"]) -> Float[np.ndarray, "n 22 3 3"]:

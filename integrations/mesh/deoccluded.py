@@ -32,7 +32,8 @@ class DeoccludedRegressor:
 
     People whom the gate leaves alone, and those whom the library refuses, are shown in the very array that was passed, so their predictions
     are those of the regressor alone, and a regressor of scope "image" looks once for all of them that share an image.  The order and the
-    number of what the regressor is asked are the caller's.
+    number of what the regressor is asked are the caller's.  (A regressor whose nets look at many crops in one batch may round otherwise
+    when others in it changed; those of `families.py` look at one at a time.)
 
     >>> regressor = DeoccludedRegressor(WorkerRegressor(command), Deoccluder.from_pretrained("compact"))     # doctest: +SKIP
     >>> predictions = regressor.predict([image, image], boxes)                                              # doctest: +SKIP
@@ -67,14 +68,17 @@ class DeoccludedRegressor:
         """What the regressor would be shown for each person.
 
         Raises:
-            ValueError: lists of different lengths; with on_refusal="error", a person whom the library refuses.
+            ValueError: lists of different lengths, images or boxes that a regressor does not take; with on_refusal="error", a person whom
+                the library refuses.
         """
-        known = [Person(box_xyxy=box) for box in checked(images, boxes)] if people is None else list(people)
+        asked = checked(images, boxes)
+        known = [Person(box_xyxy=box) for box in asked] if people is None else list(people)
         if len(known) != len(images):
             raise ValueError(f"there are {len(images)} images and {len(known)} people: pass one Person an image, or none at all")
-        return [self._view(image, person) for image, person in zip(images, known, strict=True)]
+        return self.deoccluder.together.map(self._view, zip(images, known, strict=True))
 
-    def _view(self, image: Image, person: Person) -> View:
+    def _view(self, pair: tuple[Image, Person]) -> View:
+        image, person = pair
         try:
             result = self.deoccluder(image, person, self.seed, self.options)
         except RefusedError as error:

@@ -12,6 +12,7 @@ import the others' code, were never run against their checkpoints (nobody here h
 from __future__ import annotations
 
 import sys
+from itertools import islice
 
 import numpy as np
 
@@ -19,10 +20,10 @@ MEAN, SPREAD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 OSX_SHOWN, OSX_BODY, OSX_FOCAL, OSX_ROOM = (512, 384), (256, 192), 5000.0, 1.25
 HMR_SIDE, HMR_SHAPE, HMR_FOCAL = 256, (192, 256), 5000.0
 MULTI_FIELD = 60.0  # degrees
-BATCH = 16
 _OSX_PARAMETERS = {"global_orient": "smplx_root_pose", "body_pose": "smplx_body_pose", "left_hand_pose": "smplx_lhand_pose",
                    "right_hand_pose": "smplx_rhand_pose", "jaw_pose": "smplx_jaw_pose", "betas": "smplx_shape", "expression": "smplx_expr",
                    "transl": "cam_trans"}  # fmt: skip
+_HMR_PARAMETERS = {name: f"pred_smpl_params.{name}" for name in ("global_orient", "body_pose", "betas")}  # rotation matrices
 _MULTI_ROTATIONS = {"global_orient": slice(0, 1), "body_pose": slice(1, 22), "left_hand_pose": slice(22, 37),
                     "right_hand_pose": slice(37, 52), "jaw_pose": slice(52, 53)}  # fmt: skip
 
@@ -54,8 +55,7 @@ def osx_window(box, size, shown=OSX_SHOWN, room=OSX_ROOM):
     The box is cut off at the image's border, filled up to the crop's shape around its middle, and widened by `room`.
     """
     x0, y0 = max(0.0, float(box[0])), max(0.0, float(box[1]))
-    x1 = min(size[1] - 1.0, x0 + max(0.0, float(box[2] - box[0]) - 1))
-    y1 = min(size[0] - 1.0, y0 + max(0.0, float(box[3] - box[1]) - 1))
+    x1, y1 = min(size[1] - 1.0, float(box[2]) - 1), min(size[0] - 1.0, float(box[3]) - 1)
     if x1 <= x0 or y1 <= y0:
         raise ValueError(f"the box {[float(side) for side in box]} has no area inside the image, {size[1]} wide and {size[0]} high")
     shape = shown[1] / shown[0]
@@ -70,22 +70,31 @@ def osx_camera(window, focal=(OSX_FOCAL, OSX_FOCAL), body=OSX_BODY):
     return np.array([focal[0] * width / body[1], focal[1] * height / body[0]]), np.array([x + width / 2, y + height / 2])
 
 
-def osx_family(forward, room=OSX_ROOM, shown=OSX_SHOWN):
-    """`predict` for a net of this family: `forward` takes crops (N, 3, 512, 384) float32 in [0, 1] and gives its dict of tensors."""
+def osx_family(forward, room=OSX_ROOM, shown=OSX_SHOWN, bones=None, batch=1):
+    """`predict` for a net of this family: `forward` takes crops (N, 3, 512, 384) float32 in [0, 1] and gives its dict of tensors.
+
+    With `bones` (`skeleton` of the SMPL-X layer) the first 22 joints are told; `batch` as of `hmr_family`.
+    """
 
     def predict(images, boxes):
         windows = [[osx_window(box, image.shape[:2], shown, room) for box in some] for image, some in zip(images, boxes)]  # noqa: B905
-        crops = [cut(images[i], window, shown).transpose(2, 0, 1) / 255 for i, some in enumerate(windows) for window in some]
-        answers = iter(_batched(forward, crops, ("smplx_mesh_cam", *_OSX_PARAMETERS.values())))
-        return [[_osx_person(next(answers), window) for window in some] for some in windows]
+        crops = (cut(image, window, shown).transpose(2, 0, 1) / 255 for image, window in _each(images, windows))
+        answers = _batched(forward, crops, ("smplx_mesh_cam", *_OSX_PARAMETERS.values()), batch)
+        return [[_osx_person(next(answers), window, bones) for window in some] for some in windows]
 
     return predict
 
 
-def _osx_person(answer, window):
+def _osx_person(answer, window, bones):
+    import cv2
+
     focal, centre = osx_camera(window)
     parameters = {name: answer[key].reshape(-1) for name, key in _OSX_PARAMETERS.items() if key in answer}
-    return {"vertices": answer["smplx_mesh_cam"], "focal_px": focal, "centre_px": centre, "parameters": parameters}
+    joints = None
+    if bones is not None:
+        turns = np.concatenate([parameters["global_orient"], parameters["body_pose"]]).astype(np.float64).reshape(-1, 3)
+        joints = posed([cv2.Rodrigues(turn)[0] for turn in turns], parameters["betas"], bones) + parameters["transl"]
+    return {"vertices": answer["smplx_mesh_cam"], "joints": joints, "focal_px": focal, "centre_px": centre, "parameters": parameters}
 
 
 # ------------------------------------------------------------------------------------------------------------- HMR 2.0, TokenHMR
@@ -128,27 +137,35 @@ def hmr_translation(camera, window, size, focal):
                      focal / across])  # fmt: skip
 
 
-def hmr_family(forward, focal=HMR_FOCAL):
+def hmr_family(forward, focal=HMR_FOCAL, bones=None, batch=1):
     """`predict` for a net of this family: `forward` takes crops (N, 3, 256, 256) and gives pred_vertices, pred_cam (and more).
 
-    Joints are not told: `pred_keypoints_3d` are OpenPose's 25 and 19 more, not SMPL's, by which bodies are compared.
+    With `bones` (`skeleton` of the SMPL layer) SMPL's 24 joints are told, by pred_smpl_params; without it none are: `pred_keypoints_3d` are
+    OpenPose's 25 and 19 more, not SMPL's, by which bodies are compared.  `batch` is how many crops the net is shown at once: at 1 what is
+    said of a person does not hang, not even in the last bit, on who else is asked about.
     """
 
     def predict(images, boxes):
         windows = [[hmr_window(box) for box in some] for some in boxes]
-        crops = [hmr_crop(images[i], window) for i, some in enumerate(windows) for window in some]
-        answers = iter(_batched(forward, crops, ("pred_vertices", "pred_cam")))
-        return [[_hmr_person(next(answers), window, image.shape[:2], focal) for window in some]
+        crops = (hmr_crop(image, window) for image, window in _each(images, windows))
+        answers = _batched(forward, crops, ("pred_vertices", "pred_cam", *_HMR_PARAMETERS.values()), batch)
+        return [[_hmr_person(next(answers), window, image.shape[:2], focal, bones) for window in some]
                 for image, some in zip(images, windows)]  # noqa: B905
 
     return predict
 
 
-def _hmr_person(answer, window, size, focal):
+def _hmr_person(answer, window, size, focal, bones):
     pixels = hmr_focal(size, focal)
     moved = hmr_translation(answer["pred_cam"], window, size, pixels)
-    return {"vertices": answer["pred_vertices"] + moved,
-            "focal_px": (pixels, pixels), "centre_px": (size[1] / 2, size[0] / 2)}  # fmt: skip
+    parameters, joints = {name: answer[key] for name, key in _HMR_PARAMETERS.items() if key in answer}, None
+    if bones is not None:
+        turns = np.concatenate([parameters["global_orient"].reshape(-1, 3, 3), parameters["body_pose"].reshape(-1, 3, 3)])
+        joints = posed(turns, parameters["betas"], bones) + moved
+    if parameters:
+        parameters["transl"] = moved
+    return {"vertices": answer["pred_vertices"] + moved, "joints": joints, "focal_px": (pixels, pixels),
+            "centre_px": (size[1] / 2, size[0] / 2), "parameters": parameters}  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------------------------- Multi-HMR
@@ -210,15 +227,50 @@ def _array(value):
     return value.detach().float().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
-def _batched(forward, crops, names):
-    """What `forward` says of each crop: a dict of those of its entries that are named."""
-    out = []
-    for start in range(0, len(crops), BATCH):
-        some = np.stack(crops[start:start + BATCH]).astype(np.float32)
-        answer = forward(some)
-        arrays = {name: _array(answer[name]) for name in names if name in answer}
-        out.extend({name: array[k] for name, array in arrays.items()} for k in range(len(some)))
-    return out
+def _each(images, windows):
+    """Each image, as float32, with each of its windows."""
+    for image, some in zip(images, windows):  # noqa: B905
+        exact = np.asarray(image, np.float32) if len(some) else image
+        for window in some:
+            yield exact, window
+
+
+def skeleton(layer):
+    """What `posed` needs of one of smplx's layers (SMPL, SMPL-X), or of anything with its v_template, shapedirs, J_regressor and parents:
+    the joints (J, 3) of the mean body at rest, how they move with each shape (J, 3, B), and their parents (J,)."""
+    regressor, template, shapes = (_array(getattr(layer, name)).astype(np.float64) for name in ("J_regressor", "v_template", "shapedirs"))
+    return regressor @ template, np.einsum("jv,vcb->jcb", regressor, shapes), _array(layer.parents).astype(int)
+
+
+def posed(rotations, betas, bones):
+    """The first joints (K, 3) of a body, by rotations (K, 3, 3) each relative to its parent; its root stays where it is at rest.
+
+    These are the joints that the model itself turns about.  Its J_regressor on posed vertices tells others: where limbs bend, centimetres
+    off.
+    """
+    rest, directions, parents = bones
+    rest = rest + directions[..., :len(betas)] @ np.asarray(betas, np.float64)
+    places, turned = [rest[0]], [np.asarray(rotations[0], np.float64)]
+    for joint in range(1, len(rotations)):
+        parent = parents[joint]
+        places.append(places[parent] + turned[parent] @ (rest[joint] - rest[parent]))
+        turned.append(turned[parent] @ rotations[joint])
+    return np.stack(places)
+
+
+def _batched(forward, crops, names, batch):
+    """What `forward` says of each crop, one after another: a dict of those of its entries that are named, "a.b" for b of its entry a."""
+    crops = iter(crops)
+    while True:
+        some = list(islice(crops, batch))
+        if not some:
+            return
+        answer = forward(np.stack(some).astype(np.float32))
+        flat = {f"{outer}.{name}": value for outer, inner in answer.items() if isinstance(inner, dict) for name, value in inner.items()}
+        flat.update(answer)
+        arrays = {name: _array(flat[name]) for name in names if name in flat}
+        for k in range(len(some)):
+            yield {name: array[k] for name, array in arrays.items()}
 
 
 # ------------------------------------------------------------------------------ what imports the others' code: never run here
@@ -239,12 +291,13 @@ def smplerx(repository, config, checkpoint):
     demoer = Demoer()
     demoer._make_model()
     demoer.model.eval()
+    from utils.human_models import smpl_x
 
     def forward(crops):
         with torch.no_grad():
             return demoer.model({"img": torch.from_numpy(crops).cuda()}, {}, {}, "test")
 
-    return osx_family(forward), "smplx", "crop"
+    return osx_family(forward, bones=skeleton(smpl_x.layer["neutral"])), "smplx", "crop"
 
 
 def hmr2(checkpoint, device="cuda"):
@@ -259,7 +312,7 @@ def hmr2(checkpoint, device="cuda"):
         with torch.no_grad():
             return model({"img": torch.from_numpy(crops).to(device)})
 
-    return hmr_family(forward, float(config.EXTRA.FOCAL_LENGTH)), "smpl", "crop"
+    return hmr_family(forward, float(config.EXTRA.FOCAL_LENGTH), skeleton(model.smpl)), "smpl", "crop"
 
 
 def multihmr(repository, name="multiHMR_896_L", field=str(MULTI_FIELD)):

@@ -31,27 +31,29 @@ class LocalRegressor:
         asked = checked(images, boxes)
         groups = by_image(images)
         told = self._predict([image for image, _ in groups], [np.stack([asked[i] for i in places]) for _, places in groups])
-        return in_order([places for _, places in groups], told, asked, self.scope)
+        return in_order([places for _, places in groups], told, asked, self.scope, [image.shape[:2] for image, _ in groups])
 
 
-def in_order(places: Sequence[Sequence[int]], told: Sequence[Sequence[Mapping[str, Any]]], boxes: Sequence[Box],
-             scope: str) -> list[MeshPrediction | None]:
+def in_order(places: Sequence[Sequence[int]], told: Sequence[Sequence[Mapping[str, Any]]], boxes: Sequence[Box], scope: str,
+             sizes: Sequence[tuple[int, int]]) -> list[MeshPrediction | None]:
     """What was said of each image as one prediction a box.
 
     Args:
         places: for each image, which of the boxes are on it.
         told: for each image, the people as `worker.py` describes them.
+        sizes: (height, width) of each image.
 
     Raises:
         ValueError: people that are no bodies, or too many or too few.
     """
     out: list[MeshPrediction | None] = [None] * len(boxes)
-    for k, (mine, people) in enumerate(zip(places, told, strict=True)):
+    for k, (mine, people, size) in enumerate(zip(places, told, sizes, strict=True)):
         if scope == "crop" and len(people) != len(mine):
             raise ValueError(f"the regressor gave {len(people)} people for {len(mine)} boxes of image {k}: let it give one a box")
         found = [_prediction(person, boxes[mine[j]] if scope == "crop" else np.zeros(4), f"person {j} of image {k}")
                  for j, person in enumerate(people)]
-        for i, prediction in zip(mine, found if scope == "crop" else matched(found, [boxes[i] for i in mine]), strict=True):
+        told_apart = found if scope == "crop" else matched(found, [boxes[i] for i in mine], size=size)
+        for i, prediction in zip(mine, told_apart, strict=True):
             out[i] = prediction
     return out
 

@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -26,6 +26,8 @@ FAMILIES = Path(__file__).with_name("families.py")
 _TAIL = 40  # lines of the worker's stderr that an error shows
 _PARAMETER = "parameter_"  # before their names in messages
 _GRACE = 5.0  # seconds a worker is given to end by itself
+_LOOK = 0.5  # seconds between two looks at whether it lives
+_LONGEST_LINE = 500  # characters
 
 
 class WorkerError(RuntimeError):
@@ -86,9 +88,13 @@ class WorkerRegressor:
         for k, (image, places) in enumerate(groups):
             arrays[f"image_{k}"], arrays[f"boxes_{k}"] = np.ascontiguousarray(image), np.stack([asked[i] for i in places])
         header, told = self._ask({"kind": "predict", "images": len(groups)}, arrays)
-        people = [[_person(f"{k}_{j}_", said, told) for j, said in enumerate(some)] for k, some in enumerate(header["people"])]
+        listed = header.get("people")
+        if not _are_lists(listed) or len(listed) != len(groups):
+            raise WorkerError(f"the worker's answer about {len(groups)} images has people {str(listed)[:200]}: let it give a list an image "
+                              "of lists of dicts, as worker.py does")
+        people = [[_person(f"{k}_{j}_", said, told) for j, said in enumerate(some)] for k, some in enumerate(listed)]
         try:
-            return in_order([places for _, places in groups], people, asked, self.scope)
+            return in_order([places for _, places in groups], people, asked, self.scope, [image.shape[:2] for image, _ in groups])
         except ValueError as error:
             raise ValueError(f"from the worker {self.command[0]}: {error}") from error
 
@@ -119,7 +125,7 @@ class WorkerRegressor:
                     self.close()
                     raise
         if answer["kind"] == "error":
-            raise WorkerError(f"the worker's model raised {answer['message']}\n{answer['traceback']}")
+            raise WorkerError(f"the worker's model raised {_said(answer)}")
         return answer, told
 
     def _started(self) -> _Process:
@@ -175,31 +181,45 @@ class _Process:
                 if header is not None:
                     write_message(self.process.stdin, header, arrays)
                 answers.append(read_message(self.process.stdout))
-            except (OSError, EOFError, ValueError) as error:
+            except Exception as error:  # of the pipes, of JSON, of the archive: whatever came is no message
                 answers.append(error)
 
         thread = threading.Thread(target=talk, daemon=True)
         thread.start()
-        thread.join(seconds)
+        died = self._wait(thread, seconds)
         if thread.is_alive():
             self.end()
             thread.join(_GRACE)
+            if died:
+                raise _DiedError(f"the worker ended by itself, status {self.process.returncode}, and left something behind that kept its "
+                                 f"channel open{self._last_words()}")
             raise WorkerError(f"the worker did not answer within {seconds:g} s and was ended: pass a larger `seconds` (or "
                               f"`start_seconds`), or see what it waits for{self._last_words()}")
         answer = answers[0]
         if answer is None or isinstance(answer, (OSError, EOFError)):
             self.end()
             raise _DiedError(f"the worker ended by itself, status {self.process.returncode}{self._last_words()}")
-        if isinstance(answer, ValueError):
+        if isinstance(answer, Exception) or not isinstance(answer[0], dict):
             self.end()
-            raise _DiedError(f"the worker speaks another format ({answer}): run worker.py, or `serve` before anything is "
+            found = f"{type(answer).__name__}: {answer}" if isinstance(answer, Exception) else f"its JSON is {str(answer[0])[:80]}"
+            raise _DiedError(f"the worker speaks another format ({found}): run worker.py, or `serve` before anything is "
                         f"printed{self._last_words()}")
         return answer
 
+    def _wait(self, thread: threading.Thread, seconds: float) -> bool:
+        """Waits for the answer; whether the worker died meanwhile (what it said before is then read to its end, or to something else that
+        holds its channel open)."""
+        until = time.monotonic() + seconds
+        while thread.is_alive() and time.monotonic() < until:
+            thread.join(min(_LOOK, until - time.monotonic()))
+            if self.process.poll() is not None:
+                thread.join(_GRACE / 5)
+                return True
+        return False
+
     def _check_hello(self) -> None:
         if self.hello.get("kind") == "error":
-            said = f"{self.hello['message']}\n{self.hello['traceback']}"
-            raise WorkerError(f"the worker could not load its model: {said}{self._last_words()}")
+            raise WorkerError(f"the worker could not load its model: {_said(self.hello)}{self._last_words()}")
         if self.hello.get("kind") != "hello" or self.hello.get("protocol") != PROTOCOL:
             raise WorkerError(f"the worker began with {self.hello}: copy the worker.py of this version (protocol {PROTOCOL}) to it")
         for name, allowed in (("body_model", BODY_MODELS), ("scope", SCOPES)):
@@ -217,11 +237,21 @@ def _person(prefix: str, said: Mapping[str, Any], told: Mapping[str, np.ndarray]
     return {**mine, **said, "parameters": parameters}
 
 
+def _are_lists(people: Any) -> TypeGuard[list[list[dict[str, Any]]]]:
+    """Whether that is a list of lists of dicts."""
+    return isinstance(people, list) and all(isinstance(some, list) and all(isinstance(one, dict) for one in some) for some in people)
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """A message of kind error, in words."""
+    return f"{error.get('message', 'an error without a message')}\n{error.get('traceback', '')}"
+
+
 def _listen(stderr: Any, tail: deque[str]) -> None:
-    """Keeps the end of what a worker writes to stderr, so that it never has to wait for a reader."""
+    """Keeps the end of what a worker writes to stderr, so that it never has to wait for a reader; of a progress bar its last state."""
     with stderr:
         for line in stderr:
-            tail.append(line.decode(errors="replace").rstrip()[:500])
+            tail.append(line.decode(errors="replace").rstrip().rpartition("\r")[2][-_LONGEST_LINE:])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -235,15 +265,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
         _signal(process, signal.SIGKILL)  # what it started, if that lives on
     finally:
-        process.stdout.close()
+        _in_time(process.stdout, 0.2)  # a reader that waits in it for what the worker left behind would keep it
 
 
 def _closes(process: subprocess.Popen[bytes]) -> bool:
     """Whether it ends by itself once nothing more can come."""
-    closer = threading.Thread(target=_close, args=(process.stdin,), daemon=True)
+    return _in_time(process.stdin, 0.2) and _ends(process, _GRACE / 5)
+
+
+def _in_time(stream: Any, seconds: float) -> bool:
+    """Closes a stream; whether that was possible within so many seconds."""
+    closer = threading.Thread(target=_close, args=(stream,), daemon=True)
     closer.start()
-    closer.join(0.2)
-    return not closer.is_alive() and _ends(process, _GRACE / 5)
+    closer.join(seconds)
+    return not closer.is_alive()
 
 
 def _close(stream: Any) -> None:

@@ -19,11 +19,12 @@ pytest.importorskip("numba")
 import mesh_bench_tools
 from mesh_models import write_net
 
-from deocc_aug.benchmarks.harness.mesh_figures import arm_rows, bin_rows, pair_rows, sample_of
+from deocc_aug.benchmarks.harness.mesh_figures import arm_rows, bin_rows, joint_rows, pair_rows, sample_of
 from deocc_aug.benchmarks.harness.mesh_report import verdict
 from deocc_aug.cli import main
 
 PARTS = ("all", "visible", "hidden")
+PAIRS = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +159,14 @@ def test_gains_the_gap_closed_and_harm_in_closed_form() -> None:
     assert by_rate["0-20 %", "x"]["hidden gain"].value == pytest.approx(30)
     assert by_rate["40-60 %", "x"]["hidden gain"].value == pytest.approx(-30)
     assert by_rate["30-60 %", "x"]["closed, MPJPE"].value == pytest.approx(-1.5) and by_rate["30-60 %", "oracle"]["closed, MPJPE"] is None
+    by_joint = {row["joint"]: row for row in joint_rows(sample)}
+    assert len(by_joint) == 13 and "pelvis" not in by_joint  # left and right together
+    every = sum(row["x"].value * (2 if name in PAIRS else 1) for name, row in by_joint.items())
+    assert every / 22 == pytest.approx(rows["x"]["all MPJPE"].value)
+    seen = {name for name, row in by_joint.items() if not row["hidden joints"]}
+    assert seen and all(np.isnan(by_joint[name]["x, hidden"].value) for name in seen)
+    off = sum(row["x, hidden"].value * row["hidden joints"] for name, row in by_joint.items() if name not in seen)
+    assert off / sum(row["hidden joints"] for row in by_joint.values()) == pytest.approx(rows["x"]["hidden MPJPE"].value)
     assert "x makes no difference that chance does not explain" in verdict("r", arm_rows(sample))
 
 

@@ -82,6 +82,30 @@ def dies(log, times="1000"):
     return (dying, *rest)
 
 
+def dies_with_a_child_alive():
+    """Ends while it answers; a copy of it in a session of its own keeps the channel open."""
+
+    def predict(images, boxes):
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(20)
+            os._exit(0)
+        os._exit(5)
+
+    return predict, "smplx", "crop"
+
+
+def writes_bars():
+    """Writes a progress bar of one long line, and dies."""
+
+    def predict(images, boxes):
+        sys.stderr.write("".join(f"\r{k:5d} of 9999 " + "#" * 60 for k in range(9999)) + "\rthe last words\n")
+        sys.stderr.flush()
+        os._exit(6)
+
+    return predict, "smplx", "crop"
+
+
 def hangs():
     """Answers nothing, and leaves a program of its own running beside it."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from pictures import Picture
@@ -30,8 +32,10 @@ from deocc_aug.integrations.mesh.families import (
     in_image,
     multi_camera,
     osx_camera,
+    osx_family,
     osx_window,
     padded,
+    skeleton,
 )
 from deocc_aug.integrations.mesh.protocol import by_image
 from deocc_aug.integrations.mesh.worker import load
@@ -86,6 +90,13 @@ def test_boxes_find_the_people_that_they_overlap_most_each_for_itself() -> None:
     assert matched([left, right], boxes[:1])[0] is not None and matched([], boxes) == [None] * 4
 
 
+def test_a_box_that_ends_with_the_image_finds_whom_the_border_cuts() -> None:
+    tall = MeshPrediction(CUBE * [1, 10, 1], Camera([100, 100], [80, 60]), [0, 0, 1, 1])
+    cut = np.array([80 - 100 / 3, 0, 80 + 100 / 3, 120.0])
+    assert matched([tall], [cut])[0] is None
+    assert matched([tall], [cut], size=(120, 160))[0] is not None and matched([tall], [tall.seen_box], size=(120, 160))[0] is not None
+
+
 # -------------------------------------------------------------------------------------------------------------- front doors
 
 
@@ -93,7 +104,8 @@ def test_osx_windows_keep_the_middle_and_have_the_crops_shape() -> None:
     x, y, width, height = osx_window([100, 50, 201, 351], (500, 600))
     assert (x + width / 2, y + height / 2) == pytest.approx((150, 200))
     assert height == pytest.approx(1.25 * 300) and width == pytest.approx(0.75 * height)
-    assert osx_window([-50, -50, 101, 201], (500, 600)) == pytest.approx(osx_window([0, 0, 151, 251], (500, 600)))
+    assert osx_window([-50, -50, 101, 201], (500, 600)) == pytest.approx(osx_window([0, 0, 101, 201], (500, 600)))
+    assert osx_window([500, 300, 700, 900], (500, 600)) == pytest.approx(osx_window([500, 300, 600, 500], (500, 600)))
     with pytest.raises(ValueError, match="no area inside the image, 600 wide and 500 high"):
         osx_window([700, 10, 800, 100], (500, 600))
 
@@ -152,7 +164,8 @@ def test_what_a_net_sees_in_its_crop_is_drawn_there_in_the_image(family: str, si
         assert middle == pytest.approx(np.array(at) * scale, abs=1.3 * scale)
 
 
-def test_a_family_is_asked_in_batches_and_answers_in_order() -> None:
+@pytest.mark.parametrize(("batch", "asked"), [(1, [1] * 33), (16, [16, 16, 1])])
+def test_a_family_is_asked_in_batches_and_answers_in_order(batch: int, asked: list[int]) -> None:
     sizes = []
 
     def forward(crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -162,8 +175,8 @@ def test_a_family_is_asked_in_batches_and_answers_in_order() -> None:
 
     images = [np.full((50, 50, 3), value, np.uint8) for value in (0, 100, 200)]
     boxes = [np.tile([10.0, 10, 40, 40], (count, 1)) for count in (20, 0, 13)]
-    people = hmr_family(forward)(images, boxes)
-    assert [len(some) for some in people] == [20, 0, 13] and sizes == [16, 16, 1]
+    people = hmr_family(forward, batch=batch)(images, boxes)
+    assert [len(some) for some in people] == [20, 0, 13] and sizes == asked
     assert len({float(one["vertices"][0, 0]) for one in people[0]}) == 1
     assert people[0][0]["vertices"][0, 0] < people[2][0]["vertices"][0, 0]
 
@@ -171,6 +184,44 @@ def test_a_family_is_asked_in_batches_and_answers_in_order() -> None:
 def test_hmrs_joints_in_openposes_order_are_not_told_as_smpls() -> None:
     (prediction,) = in_process("hmr_like").predict([spotted((480, 640), (300, 250), 12)], [np.array([230.0, 140, 370, 360])])
     assert prediction is not None and prediction.joints is None and len(prediction.vertices) == 4
+
+
+@pytest.mark.parametrize("family", [hmr_family, osx_family])
+def test_joints_are_those_that_the_body_model_turns_about(family: Any) -> None:
+    """Told from parameters, here of the open body, whose own forward pass says where they are."""
+    import torch
+    from mesh_models import arrays, local
+
+    from deocc_aug.benchmarks.mesh_models.skin import skin_of, whole_turns
+    from deocc_aug.humans.open_body.tree import PARENTS
+
+    rng = np.random.default_rng(0)
+    body, betas, stored = rng.normal(size=(5, 3)), rng.normal(size=10), arrays()
+    turns = local(1)[0, :22]
+    layer = {name: stored[name] for name in ("J_regressor", "v_template")}
+    bones = skeleton(SimpleNamespace(**layer, shapedirs=stored["shapedirs"][..., :10], parents=np.array(PARENTS)))
+    with torch.inference_mode():
+        true, _ = skin_of(stored).some(torch.from_numpy(whole_turns(local(1))).float(), torch.from_numpy(betas)[None].float(),
+                                       torch.arange(1))  # fmt: skip
+    vectors = np.stack([cv2.Rodrigues(turn)[0][:, 0] for turn in turns])
+
+    def forward(crops: np.ndarray) -> dict[str, Any]:
+        n = len(crops)
+        matrices = {"global_orient": turns[None, :1], "body_pose": turns[None, 1:], "betas": betas[None]}
+        return {"pred_vertices": np.tile(body, (n, 1, 1)), "pred_cam": np.tile([0.9, 0.1, 0], (n, 1)), "pred_smpl_params": matrices,
+                "smplx_mesh_cam": np.tile(body, (n, 1, 1)), "smplx_shape": betas[None], "smplx_root_pose": vectors[None, 0],
+                "smplx_body_pose": vectors[None, 1:].reshape(1, -1), "cam_trans": np.array([[0.1, 0.2, 9.0]])}  # fmt: skip
+
+    image, boxes = np.zeros((100, 80, 3), np.uint8), np.array([[10.0, 10, 50, 80]])
+    (((person,),), ((plain,),)) = (family(forward, bones=which)([image], [boxes]) for which in (bones, None))
+    assert plain["joints"] is None and person["joints"].shape == (22, 3)
+    assert person["joints"] - person["joints"][0] == pytest.approx(true[0, :22].numpy(), abs=1e-5)
+    root = bones[0][0] + bones[1][0] @ betas
+    assert person["joints"][0] == pytest.approx(root + person["parameters"]["transl"])
+    if family is hmr_family:
+        assert person["parameters"]["transl"] == pytest.approx((person["vertices"] - body)[0])
+        shapes = {name: np.shape(value) for name, value in person["parameters"].items()}
+        assert shapes == {"global_orient": (1, 3, 3), "body_pose": (21, 3, 3), "betas": (10,), "transl": (3,)}
 
 
 def test_multi_hmrs_rotations_get_smplx_names() -> None:
@@ -283,8 +334,9 @@ def test_people_need_an_image_each(deoccluder: Deoccluder, picture: Picture) -> 
     regressor = DeoccludedRegressor(in_process("crop"), deoccluder)
     with pytest.raises(ValueError, match="1 images and 2 people"):
         regressor.predict([picture.image], [np.array(picture.box_xyxy)], [picture.person()] * 2)
-    with pytest.raises(ValueError, match="2 images and 1 boxes"):
-        regressor.predict([picture.image] * 2, [np.array(picture.box_xyxy)])
+    for people in (None, [picture.person()] * 2):
+        with pytest.raises(ValueError, match="2 images and 1 boxes"):
+            regressor.predict([picture.image] * 2, [np.array(picture.box_xyxy)], people)
 
 
 # -------------------------------------------------------------------------------------------------------------- pictures

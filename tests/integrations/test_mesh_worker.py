@@ -120,6 +120,45 @@ def test_a_worker_that_hangs_is_ended_with_all_that_it_started() -> None:
     assert gone(pid) and gone(child, ours=False)
 
 
+def test_a_dead_workers_child_that_holds_the_channel_does_not_keep_us_waiting() -> None:
+    start = time.monotonic()
+    with worker("dies_with_a_child_alive", restarts=0) as regressor, pytest.raises(WorkerError, match="status 5, and left something"):
+        regressor.predict([image()], BOXES[:1])
+    assert time.monotonic() - start < 18  # the child sleeps for 20 s, the answer might take 60
+
+
+def test_of_a_progress_bar_the_last_state_is_told() -> None:
+    with worker("writes_bars", restarts=0) as regressor, pytest.raises(WorkerError, match="ends with\n  the last words\n") as caught:
+        regressor.predict([image()], BOXES[:1])
+    assert len(str(caught.value)) < 500
+
+
+BROKEN = {
+    "archive": ("b'deocc1' + struct.pack('<QQ', 2, 7) + b'{}garbage'", "speaks another format"),
+    "no dict": ("b'deocc1' + struct.pack('<QQ', 2, 0) + b'[]'", r"its JSON is \[\]"),
+    "kind": ("b'deocc1' + struct.pack('<QQ', 2, 0) + b'{}'", "message of kind None"),
+    "people": ("message({'kind': 'predictions', 'people': [3]})", r"has people \[3\]: let it give a list an image"),
+    "fewer": ("message({'kind': 'predictions', 'people': []})", r"about 1 images has people \[\]"),
+    "nothing": ("message({'kind': 'predictions'})", "has people None"),
+    "error": ("message({'kind': 'error'})", "raised an error without a message"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_answers_in_another_format_are_told(case: str) -> None:
+    answer, message = BROKEN[case]
+    code = ("import struct, sys, json\n"
+            "def message(header):\n"
+            "    text = json.dumps(header).encode()\n"
+            "    return b'deocc1' + struct.pack('<QQ', len(text), 0) + text\n"
+            "out = sys.stdout.buffer\n"
+            "out.write(message({'kind': 'hello', 'protocol': 1, 'body_model': 'smplx', 'scope': 'crop'})); out.flush()\n"
+            f"sys.stdin.buffer.read(6); out.write({answer}); out.flush(); sys.stdin.buffer.read()")
+    with WorkerRegressor([sys.executable, "-c", code], start_seconds=60, seconds=60, restarts=0) as regressor:
+        with pytest.raises(WorkerError, match=message):
+            regressor.predict([image()], BOXES[:1])
+
+
 def test_a_hanging_start_and_a_failing_one_are_told() -> None:
     with pytest.raises(WorkerError, match="within 1 s"), worker("hangs_while_it_loads", start_seconds=1.0):
         pass
