@@ -26,6 +26,8 @@ FAMILIES = Path(__file__).with_name("families.py")
 _TAIL = 40  # lines of the worker's stderr that an error shows
 _PARAMETER = "parameter_"  # before their names in messages
 _GRACE = 5.0  # seconds a worker is given to end by itself
+MESSAGE_BYTES = 1 << 28
+"""A call's images are sent in messages of at most so many bytes, or of one image: there and here they are held twice meanwhile."""
 _LOOK = 0.5  # seconds between two looks at whether it lives
 _LONGEST_LINE = 500  # characters
 
@@ -48,7 +50,7 @@ class WorkerRegressor:
     Args:
         command: what to run; its stdin and stdout speak the format that `worker.py` describes.
         start_seconds: to load the model in.
-        seconds: to answer one call in.
+        seconds: to answer one message in: a call, or a part of one whose images are more than `MESSAGE_BYTES`.
         restarts: how often a call is tried again with a new worker.
         cwd, environment: of the worker; `environment` is added to this process's.
 
@@ -84,19 +86,27 @@ class WorkerRegressor:
         groups = by_image(images)
         if not groups:
             return []
-        arrays: dict[str, np.ndarray] = {}
-        for k, (image, places) in enumerate(groups):
-            arrays[f"image_{k}"], arrays[f"boxes_{k}"] = np.ascontiguousarray(image), np.stack([asked[i] for i in places])
-        header, told = self._ask({"kind": "predict", "images": len(groups)}, arrays)
-        listed = header.get("people")
-        if not _are_lists(listed) or len(listed) != len(groups):
-            raise WorkerError(f"the worker's answer about {len(groups)} images has people {str(listed)[:200]}: let it give a list an image "
-                              "of lists of dicts, as worker.py does")
-        people = [[_person(f"{k}_{j}_", said, told) for j, said in enumerate(some)] for k, some in enumerate(listed)]
+        people: list[list[dict[str, Any]]] = []
+        while len(people) < len(groups):
+            some = _portion([image for image, _ in groups[len(people):]])
+            boxes_of = [np.stack([asked[i] for i in places]) for _, places in groups[len(people):]]
+            people += self._look(some, boxes_of[:len(some)])
         try:
             return in_order([places for _, places in groups], people, asked, self.scope, [image.shape[:2] for image, _ in groups])
         except ValueError as error:
             raise ValueError(f"from the worker {self.command[0]}: {error}") from error
+
+    def _look(self, images: list[Image], boxes: list[np.ndarray]) -> list[list[dict[str, Any]]]:
+        """The people of some images, as `worker.py` describes them."""
+        arrays: dict[str, np.ndarray] = {}
+        for k, (image, some) in enumerate(zip(images, boxes, strict=True)):
+            arrays[f"image_{k}"], arrays[f"boxes_{k}"] = np.ascontiguousarray(image), some
+        header, told = self._ask({"kind": "predict", "images": len(images)}, arrays)
+        listed = header.get("people")
+        if not _are_lists(listed) or len(listed) != len(images):
+            raise WorkerError(f"the worker's answer about {len(images)} images has people {str(listed)[:200]}: let it give a list an image "
+                              "of lists of dicts, as worker.py does")
+        return [[_person(f"{k}_{j}_", said, told) for j, said in enumerate(each)] for k, each in enumerate(listed)]
 
     def close(self) -> None:
         """Ends the worker; the next `predict` starts another."""
@@ -235,6 +245,18 @@ def _person(prefix: str, said: Mapping[str, Any], told: Mapping[str, np.ndarray]
     mine = {name.removeprefix(prefix): value for name, value in told.items() if name.startswith(prefix)}
     parameters = {name.removeprefix(_PARAMETER): mine.pop(name) for name in list(mine) if name.startswith(_PARAMETER)}
     return {**mine, **said, "parameters": parameters}
+
+
+def _portion(images: Sequence[Image]) -> list[Image]:
+    """The first of them, and as many more as one message takes."""
+    room = MESSAGE_BYTES - images[0].nbytes
+    out = [images[0]]
+    for image in images[1:]:
+        room -= image.nbytes
+        if room < 0:
+            break
+        out.append(image)
+    return out
 
 
 def _are_lists(people: Any) -> TypeGuard[list[list[dict[str, Any]]]]:

@@ -92,6 +92,19 @@ def test_messages_larger_than_any_pipe_pass_both_ways() -> None:
         assert prediction.vertices[0, 2] == pytest.approx(4 + shown.mean(), rel=1e-6)
 
 
+def test_many_images_go_in_several_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [image(seed=seed) for seed in range(5)]
+    asked = [shown[k] for k in (0, 1, 2, 1, 3, 4)], BOXES[[0, 1, 0, 1, 1, 0]]
+    with worker("dies", tmp_path / "log", 0) as regressor:
+        at_once = regressor.predict(*asked)
+        assert (tmp_path / "log").read_text().splitlines() == ["asked"]
+        monkeypatch.setattr("deocc_aug.integrations.mesh.remote.MESSAGE_BYTES", 2 * shown[0].nbytes)
+        in_turn = regressor.predict(*asked)
+        assert (tmp_path / "log").read_text().splitlines() == ["asked"] * 4
+    for one, other in zip(at_once, in_turn, strict=True):
+        assert one is not None and other is not None and np.array_equal(one.vertices, other.vertices)
+
+
 def test_a_worker_that_dies_is_started_again_and_asked_once_more(tmp_path: Path) -> None:
     with worker("dies", tmp_path / "log", 1) as regressor:
         (found,) = regressor.predict([image()], BOXES[:1])
