@@ -74,7 +74,7 @@ def resample(source: np.ndarray, affine: Affine, size: tuple[int, int], cubic: b
     Outside the source is 0.
     """
     scale = float(affine[0, 0])
-    block = max(1, int(1 / scale + 1e-9))
+    block = min(max(1, int(1 / scale + 1e-9)), max(source.shape[:2]))
     to_source = inverse(affine)
     corners = apply(to_source, np.array([[0.0, 0.0], [size[1], size[0]]]))
     pad = 3 * block

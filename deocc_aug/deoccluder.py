@@ -18,15 +18,15 @@ from deocc_aug.compose import compose, joined, joints_in_image
 from deocc_aug.data.images import check_image
 from deocc_aug.describe.describer import Answers, describe
 from deocc_aug.devices import placed, precision
-from deocc_aug.gate import evidence_of, judge
+from deocc_aug.gate import NOTHING, evidence_of, judge
 from deocc_aug.observe.boxes import inside
-from deocc_aug.observe.given import observe
+from deocc_aug.observe.given import TRUSTED, observe
 from deocc_aug.observe.protocol import in_turn
 from deocc_aug.options import Options, Resolved
 from deocc_aug.randomness import generator_for
 from deocc_aug.surroundings import moved, occluder_beyond
 from deocc_aug.together import Together
-from deocc_aug.types import MASKS, Body, Box, Canvas, Deocclusion, Description, Image, Mask, Observation, Patch, Person, RefusedError
+from deocc_aug.types import MASKS, Body, Box, Canvas, Deocclusion, Description, Image, Label, Mask, Observation, Patch, Person, RefusedError
 from deocc_aug.weights import Preset, check, resolve
 from deocc_aug.weights.hub import fetched
 
@@ -116,10 +116,11 @@ class Deoccluder:
                                                       dtype=precision(device, dtype, WORDS in manifest.half))
         return cls(manifest, body, appearance, observer, answers, gathered)
 
-    def save_pretrained(self, folder: Path, name: str, revision: str) -> None:
+    def save_pretrained(self, folder: Path | str, name: str, revision: str) -> None:
         """Writes this preset's parts and a manifest into a folder that `from_pretrained` reads."""
         from deocc_aug.weights import write_manifest
 
+        folder = Path(folder)
         parts = {"body": "body", "appearance": "appearance"}
         self.body.save_pretrained(folder / parts["body"])
         self.appearance.save_pretrained(folder / parts["appearance"])
@@ -152,7 +153,7 @@ class Deoccluder:
         seconds: dict[str, float] = {}
         if self.observer is not None:
             with timed(seconds, "observe"):
-                person = self.observer(image, person)
+                person = observed(self.observer, np.ascontiguousarray(image), person)
             check_person(person, image)
         check_visible(person)
 
@@ -165,7 +166,8 @@ class Deoccluder:
         with timed(seconds, "gate"):                                                    # 4 gate
             hole = hole_of(observation, body)                                           # (h, w)
             evidence = evidence_of(body, observation)
-            verdict = judge(evidence, hole, resolved.thresholds, resolved.gate)
+            worth = hole & ((observation.labels != Label.OUTSIDE) | (body.amodal > 0.5))
+            verdict = judge(evidence, worth, resolved.thresholds, resolved.gate)
         with timed(seconds, "describe"):                                                # 5 describe
             answers = self.answers if verdict.paint else None  # words are for painting: nobody is asked about people left alone
             description = describe(canvas, observation, resolved.prompt, answers, self.appearance.read)
@@ -185,16 +187,18 @@ class Deoccluder:
         if not verdict.paint:
             return result
         changed = bool(result.changed_mask.any())
-        return replace(result, changed=changed, reason=verdict.reason if changed else BEYOND)
+        return replace(result, changed=changed, reason=verdict.reason if changed else BEYOND if evidence.hidden else NOTHING)
 
     def batch(self, images: Sequence[Image], people: Sequence[Sequence[Person]], seed: int = 0,
               options: Options | None = None) -> list[list[Deocclusion]]:
         """Completes several people in several images: one list of results per image, each the same as if asked for alone.
 
-        People are never completed from one another's view.
+        People are never completed from one another's view.  It is all or nothing: leave out people whom nobody could complete, or call
+        the deoccluder for each.
 
         Raises:
-            ValueError: as many images as lists of people are needed; and whatever a single call refuses, with its place.
+            ValueError: as many images as lists of people are needed; and whatever a single call refuses, with its place (RefusedError
+                where that is one).
         """
         if len(images) != len(people):
             raise ValueError(f"batch got {len(images)} images and people for {len(people)}: pass one list of Person per image")
@@ -236,7 +240,7 @@ class Deoccluder:
             box = box_of(body.amodal > 0.5)
             if box is None:
                 break
-            in_image = apply(inverse(canvas.image_to_canvas), box.reshape(2, 2)).reshape(4)
+            in_image = with_told(apply(inverse(canvas.image_to_canvas), box.reshape(2, 2)).reshape(4), person)
             canvas = cut(image, place(around(in_image), size), size)
             observation = observe(canvas, person)
         looked = observation if seer is person else observe(canvas, seer)
@@ -258,7 +262,35 @@ def wide_look(person: Person) -> np.ndarray:
         return around(whole)
     visible = box_of(near_the_box(person.visible_mask, person.box_xyxy))
     assert visible is not None
-    return first_look(visible, None if person.occluder_mask is None or person.unknown_mask is not None else box_of(person.occluder_mask))
+    occluder = None if person.occluder_mask is None or person.unknown_mask is not None else box_of(person.occluder_mask)
+    look, told = first_look(visible, occluder), with_told(visible, person)
+    return look if (told == visible).all() else union(look, around(told))
+
+
+def with_told(box_xyxy: Box, person: Person) -> Box:
+    """The box, and where the caller says that joints are: all that are prompted, and of those supplied the sure ones near their box."""
+    places = np.zeros((0, 2)) if person.prompts is None or person.prompts.joints_px is None else person.prompts.joints_px
+    places = places[~np.isnan(places).any(1)]
+    if person.joints is not None:
+        x0, y0, x1, y1 = widened(person.box_xyxy, STRAY)
+        x, y, confidence = person.joints.T
+        sure = (confidence >= TRUSTED) & (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+        places = np.concatenate([places, person.joints[sure, :2]])
+    return union(box_xyxy, np.concatenate([places.min(0), places.max(0)])) if len(places) else box_xyxy
+
+
+def union(one: Box, other: Box) -> Box:
+    """The box around two."""
+    return np.concatenate([np.minimum(one, other)[:2], np.maximum(one, other)[2:]])
+
+
+def observed(observer: Observer, image: Image, person: Person) -> Person:
+    """What an observer gives back.  Raises ValueError where that is no `Person`."""
+    found = observer(image, person)
+    if not isinstance(found, Person):
+        raise ValueError(f"the observer {type(observer).__name__} gave back a {type(found).__name__}: let it give back the Person, such as "
+                         "told(person, visible_mask=...)")
+    return found
 
 
 def near_the_box(visible: Mask, box_xyxy: Box) -> Mask:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from deocc_aug.types import Body, Evidence, Label, Mask, Observation
 
+NOTHING = "nothing to paint: no pixel of the body is hidden"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -24,7 +26,7 @@ def judge(evidence: Evidence, hole: Mask, thresholds: Mapping[str, float], enabl
         enabled: False paints whatever there is to paint.
     """
     if not hole.any():
-        return Verdict(False, "nothing to paint: no pixel of the body is hidden")
+        return Verdict(False, NOTHING)
     found = f"{evidence.hidden:.0%} of the body hidden, uncertainty {evidence.uncertainty:.2f}"
     if not enabled:
         return Verdict(True, f"painted: the gate is off ({found})")

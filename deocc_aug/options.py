@@ -41,8 +41,11 @@ class Options:
     def __post_init__(self) -> None:
         for name, highest in (("body_steps", 1000), ("hypotheses", 256), ("paint_steps", 1000)):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))
+                                      or not 1 <= value <= highest):
                 raise ValueError(f"Options.{name} is {value!r}: pass a whole number from 1 to {highest}, or None for the preset's default")
+            if value is not None:
+                object.__setattr__(self, name, int(value))  # of NumPy's integers JSON's
         if self.guidance is not None and (isinstance(self.guidance, bool) or not isinstance(self.guidance, (int, float, np.number))
                                           or not 0 <= self.guidance <= 50):
             raise ValueError(f"Options.guidance is {self.guidance!r}: pass a number from 0 to 50 (1 is off), or None")
@@ -51,6 +54,8 @@ class Options:
         if self.prompt is not None and not isinstance(self.prompt, str):
             raise ValueError(f"Options.prompt is {self.prompt!r}: pass text, \"\" for no words, or None for the preset's default "
                              "(on a command line put quotes within quotes: '\"5 red shirts\"')")
+        if self.thresholds is not None and not isinstance(self.thresholds, Mapping):
+            raise ValueError(f"Options.thresholds is {self.thresholds!r}: pass a dict of some of {list(THRESHOLDS)}, or None")
         unknown = sorted(set(self.thresholds or ()) - set(THRESHOLDS))
         if unknown:
             raise ValueError(f"Options.thresholds has {unknown}: the gate knows {list(THRESHOLDS)}")

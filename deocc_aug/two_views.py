@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from deocc_aug.canvas import box_of
+from deocc_aug.data.images import check_image
 from deocc_aug.deoccluder import Deoccluder
 from deocc_aug.fusion import FusionWeights, fused, hidden_at
 from deocc_aug.options import Options
@@ -53,6 +54,7 @@ def two_views(estimator: Estimator, deoccluder: Deoccluder, image: Image, people
     """
     if not people:
         return []
+    image = check_image(image)
     originals = _asked(estimator, image, np.stack([person.box_xyxy for person in people]), names)
     return [_twice(estimator, deoccluder, image, person, original, weights, names, seed, options)
             for person, original in zip(people, originals, strict=True)]

@@ -242,6 +242,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(folder: Path, capfd: pytest.Ca
     assert not (folder / "out").is_dir() or _files(folder / "out") == {}
 
 
+def test_an_image_that_cannot_be_read_does_not_stop_the_others(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "photo.png").write_bytes(b"no picture")
+    assert main(_by_coco(folder)) == 2
+    error = capfd.readouterr().err
+    assert "refused 2 of 3 people" in error and "photo.png, person 10: " in error and "photo.png, person 11: " in error
+    assert [a["id"] for a in json.loads((folder / "out" / "people.json").read_text())["annotations"]] == [12]
+
+
 def test_one_refused_person_does_not_stop_the_others(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     content = json.loads((folder / "people.json").read_text())
     content["annotations"][0]["bbox"] = [900, 900, 10, 10]

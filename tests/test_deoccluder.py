@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from pictures import Picture, draw
 from presets import write_tiny_preset
 
@@ -16,6 +17,7 @@ from deocc_aug import Deoccluder, Deocclusion, Options, Person, Prompts, Refused
 from deocc_aug.appearance.painter import painter_class
 from deocc_aug.deoccluder import BEYOND
 from deocc_aug.devices import ALIGNMENT
+from deocc_aug.gate import NOTHING
 from deocc_aug.observe.protocol import told
 from deocc_aug.types import Label
 
@@ -290,6 +292,59 @@ def test_a_person_whom_only_the_border_hides_is_not_said_to_be_painted(deocclude
     assert (result.patch.changed.any(), result.reason) == (True, BEYOND)
 
 
+def test_whom_nothing_hides_beside_the_border_is_not_said_to_be_hidden_beyond_it(deoccluder: Deoccluder, picture: Picture) -> None:
+    image = np.pad(picture.image, ((0, 0), (120, 120), (0, 0)))
+    body = np.pad(picture.amodal_mask, ((0, 0), (120, 120)))
+    person = Person(np.array(picture.box_xyxy) + [120, 0, 120, 0], body, np.zeros_like(body), amodal_mask=body)
+    result = deoccluder(image, person, options=Options(gate=False))
+    assert not result.changed and result.reason == NOTHING and (result.image == image).all()
+
+
+def test_the_canvas_reaches_to_where_joints_are_told(deoccluder: Deoccluder, picture: Picture) -> None:
+    """However far from what is seen: prompts anywhere, supplied joints in and around the person's box."""
+    wide = np.full((1400, 900, 3), 128, np.uint8)
+    wide[:300, :220] = picture.image
+    head = np.zeros((1400, 900), bool)
+    head[:75, :220] = picture.visible_mask[:75]
+    places = np.full((17, 2), np.nan)
+    places[15:] = (300, 1200), (500, 1210)
+    joints = np.concatenate([np.nan_to_num(places), ~np.isnan(places[:, :1])], 1)
+    near, far = (Person(np.array(box, float), head) for box in ((80, 20, 140, 80), (60, 20, 560, 1300)))
+    for person, reaches in ((near, False), (far, False), (replace(near, prompts=Prompts(joints_px=places)), True),
+                            (replace(near, joints=joints), False), (replace(far, joints=joints), True),
+                            (replace(far, joints=joints * [1, 1, 0.4]), False)):
+        canvas = deoccluder(wide, person).image_to_canvas
+        x, y = canvas[:, :2] @ (500, 1210) + canvas[:, 2]
+        width, height = deoccluder.preset.canvas[::-1]
+        assert (0 <= x < width and 0 <= y < height) == reaches
+
+
+def test_an_observers_word_stays_within_a_given_silhouette(preset: Path, picture: Picture) -> None:
+    """What the caller gave wins: neither do observed pixels widen it, nor are its hidden ones cleared away."""
+    wrong = np.roll(picture.visible_mask, 9, axis=1)
+    seeing = Deoccluder.from_pretrained(preset, observer=lambda image, person: told(person, wrong, unknown_mask=np.zeros_like(wrong)))
+    result = seeing(picture.image, Person(picture.box_xyxy, amodal_mask=picture.amodal_mask))
+    whole = result.amodal_mask > 0.5
+    assert (whole & picture.amodal_mask).sum() / (whole | picture.amodal_mask).sum() > 0.98
+    assert not (result.visible_mask & ~picture.amodal_mask).any()
+
+
+def test_an_observer_that_gives_back_no_person_is_named(preset: Path, picture: Picture) -> None:
+    seeing = Deoccluder.from_pretrained(preset, observer=lambda image, person: picture.visible_mask)
+    with pytest.raises(ValueError, match="gave back a ndarray: let it give back the Person"):
+        seeing(picture.image, Person(picture.box_xyxy))
+
+
+def test_an_image_turned_by_its_strides_reaches_an_observer_as_torch_takes_it(preset: Path, picture: Picture) -> None:
+    def observer(image: np.ndarray, person: Person) -> Person:
+        assert (torch.from_numpy(image).numpy() == picture.image).all()
+        return told(person, picture.visible_mask, picture.occluder_mask)
+
+    seeing = Deoccluder.from_pretrained(preset, observer=observer)
+    turned = np.ascontiguousarray(picture.image[:, :, ::-1])[:, :, ::-1]  # as of cv2.imread(...)[:, :, ::-1]
+    assert same(seeing(turned, Person(picture.box_xyxy)), seeing(picture.image, Person(picture.box_xyxy)))
+
+
 def test_given_visible_joints_come_back_as_they_are(deoccluder: Deoccluder, picture: Picture) -> None:
     joints = np.zeros((17, 3))
     joints[0] = (110, 52, 0.9)
@@ -381,7 +436,8 @@ def test_a_batch_says_who_was_refused(deoccluder: Deoccluder, picture: Picture) 
 @pytest.mark.parametrize(("values", "message"), [({"hypotheses": 0}, "whole number"), ({"paint_steps": 2.5}, "whole number"),
                                                  ({"guidance": -1}, "0 to 50"), ({"guidance": "high"}, "guidance is 'high'"),
                                                  ({"gate": "false"}, "gate is 'false'"), ({"prompt": 5}, "prompt is 5"),
-                                                 ({"thresholds": {"seen": "a"}}, "seen"), ({"thresholds": {"hiden": 1}}, "hiden")])
+                                                 ({"thresholds": {"seen": "a"}}, "seen"), ({"thresholds": {"hiden": 1}}, "hiden"),
+                                                 ({"thresholds": 0.5}, "thresholds is 0.5: pass a dict")])
 def test_bad_options_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Options(**values)
@@ -452,6 +508,10 @@ def test_a_manifest_of_another_kind_is_refused(preset: Path, tmp_path: Path) -> 
     (copy / "preset.json").write_text(json.dumps({**manifest, "format": 99}))
     with pytest.raises(ValueError, match="format 99"):
         Deoccluder.from_pretrained(copy)
+    for spoiled in ({"canvas": [256]}, {"defaults": {"steps": 3}}, {"canvas": ["high", 3]}):
+        (copy / "preset.json").write_text(json.dumps({**manifest, **spoiled}))
+        with pytest.raises(ValueError, match=r"preset.json: canvas is .* which this version cannot use"):
+            Deoccluder.from_pretrained(copy)
     (copy / "preset.json").write_text("{")
     with pytest.raises(ValueError, match="JSON"):
         Deoccluder.from_pretrained(copy)

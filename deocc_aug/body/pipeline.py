@@ -87,6 +87,8 @@ def assemble(masks: Float[np.ndarray, "k h w"], maps: Float[np.ndarray, "k 17 gh
     masks, sampled = (np.where(person, np.float32(1), np.where(clear, np.float32(0), m)).astype(np.float32) for m in (masks, sampled))
     probability, possible = masks.mean(0), ~(person | clear)
     level, overlap = best_level(probability[possible])
+    if (probability[possible] <= LEVELS[0]).all():  # nothing is claimed to be hidden: what is seen is the whole
+        _, overlap = best_level(probability[possible], certain=int(person.sum()))
     if (observation.labels == Label.UNKNOWN).any():
         level, _ = best_level(probability[possible], certain=int(person.sum()))
     amodal = np.where(possible, at_level(probability, level), probability).astype(np.float32)

@@ -49,15 +49,15 @@ class Settings:
 def complete(asked: Sequence[AskedImage], out: Path, settings: Settings, read: Sequence[Path] = ()) -> None:
     """Completes the people asked for, going on where a run before stopped, and writes `people.json` at the end.
 
-    A person who cannot be completed does not stop the others.
+    A person who cannot be completed does not stop the others, nor does an image that cannot be read.
 
     Args:
         read: the files beside the images that say who is asked for.
 
     Raises:
-        OSError: an image cannot be read, or the output folder cannot be written to (found before any work).
-        ValueError: a file that is read would be written over (found before any work), an image that is refused (the run stops),
-            people who were (named after the others were written).
+        OSError: the output folder cannot be written to (found before any work).
+        ValueError: a file that is read would be written over (found before any work), people who were refused, or are in images that were
+            (named after the others were written).
     """
     described = settings.described()
     keep_apart([*read, *(image.path for image in asked)],
@@ -90,14 +90,18 @@ def _complete_image(image: AskedImage, out: Path, settings: Settings, described:
 
     Nothing is decoded and no model is loaded for people whom a run before has done.
     """
-    file_digest, pixels = digest_of(image.path), None
+    try:
+        file_digest, pixels = digest_of(image.path), None
+    except OSError as error:
+        yield from ((asked, str(error)) for asked in image.people)
+        return
     for asked in image.people:
         wanted = request_digest(file_digest, asked, described)
         if finished(out, image, asked, wanted):
             yield asked, ""
             continue
-        pixels = _pixels(image) if pixels is None else pixels
         try:
+            pixels = _pixels(image) if pixels is None else pixels
             person = asked.person((pixels.shape[0], pixels.shape[1]))
         except (ValueError, OSError) as error:
             yield asked, str(error)

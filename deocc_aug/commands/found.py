@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -50,10 +51,11 @@ class Finder:
 def from_detector(images: Sequence[Path], finder: Finder, device: str | None, out: Path) -> list[AskedImage]:
     """Everybody whom the detector finds in these images and who is large enough to complete, numbered through.
 
-    Boxes are kept in `out`, image by image; a detector that has nothing new to look at is not loaded.
+    Boxes are kept in `out`, image by image; a detector that has nothing new to look at is not loaded.  An image that cannot be read is
+    named in a warning, and nobody is in it.
 
     Raises:
-        OSError: an image or the detector cannot be read, or `out` cannot be written to.
+        OSError: the detector cannot be read, or an image is not there, or `out` cannot be written to.
         ValueError: a score beyond [0, 1]; no image, no detector; nobody is in any image.
     """
     if not 0 <= finder.min_score <= 1:
@@ -81,7 +83,13 @@ def _find(images: Mapping[str, Path], finder: Finder, device: str | None, out: P
     output_folder(out / RECORDS)
     found = {}
     for digest, path in tqdm(images.items(), desc="finding people", unit="image", disable=None):
-        boxes = [person.box_xyxy for person in detector(read_image(path))]
+        try:
+            pixels = read_image(path)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"nobody is looked for in {path}: {error}", stacklevel=2)
+            found[digest] = []
+            continue
+        boxes = [person.box_xyxy for person in detector(pixels)]
         found[digest] = [box.round(2).tolist() for box in boxes if max(box[2] - box[0], box[3] - box[1]) >= MIN_PERSON_PX]
         write_json(_path(out, digest), {"finder": asdict(finder), "boxes": found[digest]})
     return found

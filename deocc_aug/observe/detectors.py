@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from deocc_aug.data.images import check_image
@@ -56,7 +57,7 @@ class TransformersDetector:
         Raises:
             ValueError: not an RGB uint8 image (H, W, 3).
         """
-        image = check_image(image)
+        image = np.ascontiguousarray(check_image(image))
         asked = self.processor(images=image, return_tensors="pt").to(self.model.device, self.model.dtype)
         said = self.model(**asked)
         said.logits, said.pred_boxes = said.logits.float().cpu(), said.pred_boxes.float().cpu()

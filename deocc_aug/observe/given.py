@@ -17,7 +17,7 @@ def observe(canvas: Canvas, person: Person) -> Observation:
     seen there if its confidence is high; the others are hints.
 
     Raises:
-        ValueError: no visible mask, or none of it on the canvas.
+        ValueError: no visible mask.
     """
     if person.visible_mask is None:
         raise ValueError("observe() was given a person without visible_mask: pass the pixels (H, W) where the person is seen")

@@ -74,7 +74,7 @@ class VitPoseObserver:
         """
         if person.joints is not None and person.joints[:, 2].all():
             return person
-        return told(person, joints=self._joints(check_image(image), person.box_xyxy))
+        return told(person, joints=self._joints(np.ascontiguousarray(check_image(image)), person.box_xyxy))
 
     @torch.inference_mode()
     def _joints(self, image: Image, box_xyxy: Box) -> Joints:

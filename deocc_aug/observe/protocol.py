@@ -38,19 +38,23 @@ def told(person: Person, visible_mask: Mask | None = None, occluder_mask: Mask |
 
     Args:
         visible_mask, occluder_mask, unknown_mask: (H, W) bool, the image's own size, None where nothing was observed; where
-            they meet, the caller's wins, then the first.
+            they meet, the caller's wins, then the first; what is seen stays within an `amodal_mask` of the caller's.
         joints: (17, 3) x, y in image pixels and confidence; each is taken where the caller has none.
 
     Raises:
         ValueError: what `Person` refuses; masks of two sizes.
     """
     seen = Person(person.box_xyxy, visible_mask, occluder_mask, joints, unknown_mask=unknown_mask)
-    visible, occluder, unknown = person.visible_mask, person.occluder_mask, person.unknown_mask
+    visible, occluder, unknown, whole = person.visible_mask, person.occluder_mask, person.unknown_mask, person.amodal_mask
     if visible is None:
-        visible = _without(seen.visible_mask, occluder)
+        visible = _without(seen.visible_mask, occluder, None if whole is None else ~whole)
     if not person.occluder_known:
         occluder = _without(seen.occluder_mask, visible)
         unknown = _without(seen.unknown_mask, visible, occluder)
+        if unknown is not None and whole is not None:  # what of the given silhouette is not seen cannot be clear
+            hidden = _without(whole, visible, occluder)
+            assert hidden is not None
+            unknown = unknown | hidden
     known = seen.joints if person.joints is None else person.joints
     if known is not None and seen.joints is not None:
         known = np.where(known[:, 2:] > 0, known, seen.joints)

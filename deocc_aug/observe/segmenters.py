@@ -65,7 +65,7 @@ class SamObserver:
         """
         if person.visible_mask is not None:
             return person
-        mask = self._mask(check_image(image), person.box_xyxy)
+        mask = self._mask(np.ascontiguousarray(check_image(image)), person.box_xyxy)
         return told(person, visible_mask=mask) if mask.any() else person
 
     @torch.inference_mode()
@@ -127,7 +127,7 @@ class Mask2FormerObserver:
         """
         if person.visible_mask is not None:
             return person
-        mask = self._mask(check_image(image), person.box_xyxy)
+        mask = self._mask(np.ascontiguousarray(check_image(image)), person.box_xyxy)
         return person if mask is None else told(person, visible_mask=mask)
 
     @torch.inference_mode()

@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> Preset:
     """The manifest of a preset's folder.
 
     Raises:
-        ValueError: not JSON, a missing key, or a format of another version.
+        ValueError: not JSON, a missing key, a format of another version, or a canvas or defaults that are none.
     """
     path = folder / MANIFEST
     try:
@@ -84,9 +84,14 @@ def read_manifest(folder: Path) -> Preset:
         raise ValueError(f"{path} lacks {missing}: get the preset's folder again, or write it with deocc_aug.weights.write_manifest")
     if raw["format"] != FORMAT:
         raise ValueError(f"{path} has format {raw['format']!r}; this version of deocc-aug reads format {FORMAT}: update one of the two")
-    height, width = raw["canvas"]
-    return Preset(folder, raw["name"], raw["revision"], raw["licence"], (int(height), int(width)), Options(**raw["defaults"]), raw["parts"],
-                  raw["sha256"], raw.get("fusion"), tuple(raw.get("half", ())))
+    try:
+        height, width = (int(side) for side in raw["canvas"])
+        defaults = Options(**raw["defaults"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: canvas is {raw['canvas']!r} and defaults are {raw['defaults']!r}, which this version cannot use "
+                         f"({error}): canvas is [height, width] in pixels, defaults are those of Options") from None
+    return Preset(folder, raw["name"], raw["revision"], raw["licence"], (height, width), defaults, raw["parts"], raw["sha256"],
+                  raw.get("fusion"), tuple(raw.get("half", ())))
 
 
 def check(folder: Path) -> Preset:

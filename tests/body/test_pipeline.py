@@ -53,6 +53,16 @@ def test_what_is_seen_is_certain_and_what_cannot_be_is_not() -> None:
     assert (body.hypotheses[:, 60:190] == np.float32(0.9)).all()
 
 
+@pytest.mark.parametrize(("doubt", "uncertain"), [(0.0, 0.0), (0.001, 0.004), (0.15, 0.41)])
+def test_where_nothing_is_claimed_to_be_hidden_doubt_counts_against_what_is_seen(doubt: float, uncertain: float) -> None:
+    labels = np.full((256, 192), Label.UNKNOWN, np.uint8)
+    labels[:45] = Label.PERSON
+    seen = Observation(labels, np.zeros((17, 3)), np.zeros(17, np.bool_))
+    means = np.full((2, 256, 192), doubt, np.float32)
+    body = assemble(means, np.zeros((2, 17, 32, 24), np.float32), means, seen, 4)
+    assert body.uncertainty == pytest.approx(uncertain, abs=0.003) and not (body.amodal[45:] > 0.5).any()
+
+
 def test_an_unknown_occluder_asks_for_the_best_whole_and_a_known_one_for_the_best_hidden_part() -> None:
     unsure = np.zeros((2, 256, 192), np.float32)
     unsure[:, 100:140] = 0.4

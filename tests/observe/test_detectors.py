@@ -63,7 +63,8 @@ def test_the_threshold_comes_with_the_loading(loaded: TransformersDetector) -> N
 
 
 def test_people_are_found_where_they_are_the_surest_first(loaded: TransformersDetector) -> None:
-    found = answering(loaded, [PERSON, PERSON, CAR, PERSON], [0.7, 0.9, 0.99, 0.2])(dark(LEFT, RIGHT))
+    image = np.ascontiguousarray(dark(LEFT, RIGHT)[:, :, ::-1])[:, :, ::-1]  # as of cv2.imread(...)[:, :, ::-1], which torch refuses
+    found = answering(loaded, [PERSON, PERSON, CAR, PERSON], [0.7, 0.9, 0.99, 0.2])(image)
     assert [person.box_xyxy.tolist() for person in found] == [pytest.approx(RIGHT, abs=1e-3), pytest.approx(LEFT, abs=1e-3)]
 
 

@@ -50,6 +50,17 @@ def test_a_real_sam_gives_a_mask_of_the_images_size(folder: Callable[[str], Path
     assert seen.occluder_mask is None and seen.unknown_mask is None and seen.joints is None
 
 
+def test_an_image_turned_by_its_strides_is_taken(folder: Callable[[str], Path]) -> None:
+    """As of cv2.imread(...)[:, :, ::-1], which torch refuses."""
+    turned = np.ascontiguousarray(PICTURE[:, ::-1])[:, ::-1]
+    for kind in ("sam", "sam2"):
+        observer = SamObserver.from_pretrained(folder(kind), local_files_only=True)
+        one, other = (observer(image, around(LEFT)).visible_mask for image in (turned, PICTURE))
+        assert one is not None and other is not None and (one == other).all()
+    observer = Mask2FormerObserver.from_pretrained(folder("mask2former"), local_files_only=True)
+    assert isinstance(observer(turned, around(LEFT)), Person)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", ["sam", "sam2"])
 def test_a_sam_of_half_precision_runs(folder: Callable[[str], Path], kind: str, dtype: torch.dtype) -> None:
