@@ -45,7 +45,7 @@ class Options:
                                       or not 1 <= value <= highest):
                 raise ValueError(f"Options.{name} is {value!r}: pass a whole number from 1 to {highest}, or None for the preset's default")
             if value is not None:
-                object.__setattr__(self, name, int(value))  # of NumPy's integers JSON's
+                object.__setattr__(self, name, int(value))
         if self.guidance is not None and (isinstance(self.guidance, bool) or not isinstance(self.guidance, (int, float, np.number))
                                           or not 0 <= self.guidance <= 50):
             raise ValueError(f"Options.guidance is {self.guidance!r}: pass a number from 0 to 50 (1 is off), or None")
@@ -56,12 +56,19 @@ class Options:
                              "(on a command line put quotes within quotes: '\"5 red shirts\"')")
         if self.thresholds is not None and not isinstance(self.thresholds, Mapping):
             raise ValueError(f"Options.thresholds is {self.thresholds!r}: pass a dict of some of {list(THRESHOLDS)}, or None")
-        unknown = sorted(set(self.thresholds or ()) - set(THRESHOLDS))
+        unknown = sorted(set(self.thresholds or ()) - set(THRESHOLDS), key=str)
         if unknown:
             raise ValueError(f"Options.thresholds has {unknown}: the gate knows {list(THRESHOLDS)}")
         for name, value in (self.thresholds or {}).items():
             if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
                 raise ValueError(f"Options.thresholds[{name!r}] is {value!r}: pass a number from 0 to 1")
+        # of NumPy's numbers JSON's
+        if self.guidance is not None:
+            object.__setattr__(self, "guidance", float(self.guidance))
+        if self.gate is not None:
+            object.__setattr__(self, "gate", bool(self.gate))
+        if self.thresholds is not None:
+            object.__setattr__(self, "thresholds", {name: float(value) for name, value in self.thresholds.items()})
 
     def filled(self, defaults: Options) -> Resolved:
         """These options, every None replaced by the value in `defaults`, threshold by threshold.

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -437,10 +437,27 @@ def test_a_batch_says_who_was_refused(deoccluder: Deoccluder, picture: Picture) 
                                                  ({"guidance": -1}, "0 to 50"), ({"guidance": "high"}, "guidance is 'high'"),
                                                  ({"gate": "false"}, "gate is 'false'"), ({"prompt": 5}, "prompt is 5"),
                                                  ({"thresholds": {"seen": "a"}}, "seen"), ({"thresholds": {"hiden": 1}}, "hiden"),
-                                                 ({"thresholds": 0.5}, "thresholds is 0.5: pass a dict")])
+                                                 ({"thresholds": 0.5}, "thresholds is 0.5: pass a dict"),
+                                                 ({"thresholds": {1: 2, "a": 3}}, "thresholds has")])
 def test_bad_options_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Options(**values)
+
+
+def test_numpys_numbers_become_jsons() -> None:
+    options = Options(body_steps=np.int64(2), guidance=np.float32(1.5), gate=np.bool_(True), thresholds={"hidden": np.float32(0.25)})
+    assert json.loads(json.dumps(asdict(options))) == {**asdict(Options()), "body_steps": 2, "guidance": 1.5, "gate": True,
+                                                       "thresholds": {"hidden": 0.25}}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 61])
+def test_as_many_steps_are_taken_as_asked_for(deoccluder: Deoccluder, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trailing timesteps of diffusers' are one more at 61 steps, and some other numbers."""
+    asked = []
+    monkeypatch.setattr(deoccluder.body, "predict", lambda noisy, condition, timestep: asked.append(int(timestep)) or noisy)
+    shape = (1, deoccluder.body.unet.config.out_channels, 8, 8)
+    deoccluder.body.sample(torch.zeros(1, 3, 8, 8), torch.zeros(shape), steps)
+    assert len(asked) == steps and min(asked) >= 0
 
 
 def test_words_without_a_text_encoder_are_refused(deoccluder: Deoccluder, picture: Picture) -> None:

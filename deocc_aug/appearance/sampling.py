@@ -25,7 +25,7 @@ def sampled(unet: UNet2DModel | UNet2DConditionModel, scheduler: DDIMScheduler, 
     scheduler = copy(scheduler)  # it keeps count, and another thread may be painting
     scheduler.set_timesteps(steps, device=noise.device)
     noisy, clean = noise, noise
-    for timestep in scheduler.timesteps:
+    for timestep in scheduler.timesteps[:steps]:  # at 61 steps, say, trailing ones are one too many
         clean = predicted(unet, noisy, condition, timestep, told)
         if blind is not None:
             without = predicted(unet, noisy, blind, timestep, silent)

@@ -81,7 +81,7 @@ def _find(images: Mapping[str, Path], finder: Finder, device: str | None, out: P
     detector = finder.load(device)  # before anything is written
     output_folder(out)
     output_folder(out / RECORDS)
-    found = {}
+    found: dict[str, Boxes] = {}
     for digest, path in tqdm(images.items(), desc="finding people", unit="image", disable=None):
         try:
             pixels = read_image(path)

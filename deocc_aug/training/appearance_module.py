@@ -68,7 +68,11 @@ class ListeningAppearanceModule(ListeningModule):
             width, text_layers = int(encoder.config.hidden_size), int(encoder.config.num_hidden_layers)
         super().__init__(listener, learning_rate, warm_up, final, pure_noise, str(folder / "unet"), width, text_layers, words_rate, lessons)
         self.painter = pipeline.unet.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.folder, self.patch = folder, patch
+        self.folder, self.patch, self.goes_on = folder, patch, pipeline.listener is not None and encoder is not None
+
+    def reader(self) -> Path | None:
+        """The text encoder beside the listener that it goes on from."""
+        return self.folder / "text_encoder" if self.goes_on else None
 
     def begin(self) -> None:
         """What it begins from it has from the start."""

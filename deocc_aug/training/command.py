@@ -48,7 +48,7 @@ def part_parser(kind: type[ArgumentParser], module: type, data: type) -> Argumen
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the averaged weights, which are the ones written")
     parser.add_argument("--accelerator", type=str, default="auto", help="Lightning's: auto, cpu, gpu")
     parser.add_argument("--precision", type=str, default="32-true", help="Lightning's: 32-true, bf16-mixed")
-    parser.add_argument("--seed", type=int, default=0, help="of the first weights and the noise; the examples have data.seed")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise; the examples have data.seed")
     parser.add_class_arguments(module, "model")
     parser.add_class_arguments(data, "data")
     return parser

@@ -92,7 +92,7 @@ class PartModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         cosine = self.final + (1 - self.final) * (1 + math.cos(math.pi * self.progress())) / 2
-        rate = self.learning_rate * min(1.0, (self.trainer.global_step + 1) / self.warm_up) * cosine
+        rate = self.learning_rate * min(1.0, (self.trainer.global_step + 1) / max(1, self.warm_up)) * cosine
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = rate * group.get("times", 1.0)
         self.log("learning_rate", rate, prog_bar=True)

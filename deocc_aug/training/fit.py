@@ -18,14 +18,25 @@ CHECKPOINT = "last.ckpt"
 
 
 class EMA(WeightAveraging):
-    """An exponential moving average of the weights, the one that is exported, begun once the first steps are over."""
+    """An exponential moving average of the weights, the one that is exported, begun once the first steps are over.
 
-    def __init__(self, decay: float, begin: int) -> None:
+    The module keeps its own weights to the last: they are what the final checkpoint holds, and what a resumed run goes on with.
+    """
+
+    def __init__(self, decay: float, begin: int, last: Path) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
-        self.begin = begin
+        self.begin, self.last = begin, last
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         return step_idx is not None and step_idx >= self.begin
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.save_checkpoint(self.last)
+
+    def give(self, module: pl.LightningModule) -> None:
+        """Gives the module the averaged weights; its own stay where a run was too short for an average."""
+        if self._average_model is not None and int(self._average_model.n_averaged) > 0:
+            self._copy_average_to_current(module)
 
 
 def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time: str | None, max_steps: int, ema: float = 0.998,
@@ -49,20 +60,26 @@ def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time
         warnings.warn(f"precision is {precision}, which the {device} of this machine computes slower than float32: training in 32-true",
                       stacklevel=2)
         precision = "32-true"
+    last = out / CHECKPOINT
+    averaged = EMA(ema, min(300, max_steps // 4), last)
     callbacks: list[Callback] = [
-        EMA(ema, begin=min(300, max_steps // 4)),
+        averaged,
         ModelCheckpoint(dirpath=out, filename="step", every_n_train_steps=save_every, save_last=True, save_top_k=1,
-                        monitor="step", mode="max"),
+                        monitor="step", mode="max", enable_version_counter=False),
         TQDMProgressBar(refresh_rate=log_every),
     ]
     trainer = pl.Trainer(accelerator=accelerator, devices=1, precision=precision,  # type: ignore[arg-type]
                          max_steps=max_steps, max_time=max_time, callbacks=callbacks, logger=CSVLogger(out, name="csv"),
                          log_every_n_steps=log_every, gradient_clip_val=1.0, enable_model_summary=False)
-    last = out / CHECKPOINT
     trainer.fit(module, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
+    averaged.give(module)
     part, fresh = out / "part", out / "part.new"
     shutil.rmtree(fresh, ignore_errors=True)
     module.export(fresh)
-    shutil.rmtree(part, ignore_errors=True)
+    before = out / "part.old"
+    shutil.rmtree(before, ignore_errors=True)
+    if part.exists():
+        part.rename(before)
     fresh.rename(part)
+    shutil.rmtree(before, ignore_errors=True)
     return part

@@ -45,8 +45,13 @@ class ListeningModule(DiffusionModule):
 
     def on_fit_start(self) -> None:
         if self.trainer.ckpt_path is None:
-            learn_to_read(self.text_encoder, self.tokenizer, self.start, self.lessons)
+            learn_to_read(self.text_encoder, self.tokenizer, self.reader(), self.lessons)
             self.begin()
+
+    def reader(self) -> Path | None:
+        """The folder of the text encoder that `start` hears, if it hears one."""
+        beside = None if self.start is None else Path(self.start).parent / "text_encoder"
+        return beside if beside is not None and hears(Path(str(self.start))) and beside.is_dir() else None
 
     def begin(self) -> None:
         """Takes over what `start` holds, before the first step of a new run."""
@@ -102,9 +107,9 @@ def hears(folder: Path) -> bool:
     return bool(json.loads((folder / "config.json").read_text())["_class_name"] == UNet2DConditionModel.__name__)
 
 
-def learn_to_read(encoder: CLIPTextModel, tokenizer: Any, start: str | None, lessons: int) -> None:
-    """Gives an untrained text encoder the weights of the one that the UNet `start` hears, or else so many lessons, then freezes it."""
-    if start is not None and hears(Path(start)) and (taught := Path(start).parent / "text_encoder").is_dir():
+def learn_to_read(encoder: CLIPTextModel, tokenizer: Any, taught: Path | None, lessons: int) -> None:
+    """Gives an untrained text encoder the weights of one that was `taught`, or else so many lessons, then freezes it."""
+    if taught is not None:
         encoder.load_state_dict(CLIPTextModel.from_pretrained(taught, dtype=torch.float32, local_files_only=True).state_dict())
     else:
         teach(encoder.requires_grad_(True), tokenizer, lessons)

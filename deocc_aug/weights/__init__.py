@@ -79,6 +79,8 @@ def read_manifest(folder: Path) -> Preset:
         raw: dict[str, Any] = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not readable JSON ({error}): get the preset's folder again") from None
+    if not isinstance(raw, dict):
+        raise ValueError(f"{path} holds a {type(raw).__name__}, no manifest: get the preset's folder again")
     missing = sorted({"format", "name", "revision", "licence", "canvas", "defaults", "parts", "sha256"} - set(raw))
     if missing:
         raise ValueError(f"{path} lacks {missing}: get the preset's folder again, or write it with deocc_aug.weights.write_manifest")
