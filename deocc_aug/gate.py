@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from deocc_aug.types import Body, Evidence, Label, Mask, Observation
 
-GUESSED = 0.5  # how much more must be hidden to be worth painting where nobody knows whether anything is in front
 NOTHING = "nothing to paint: no pixel of the body is hidden"
 
 
@@ -37,9 +36,9 @@ def judge(evidence: Evidence, hole: Mask, thresholds: Mapping[str, float], enabl
 
 def objection_to(evidence: Evidence, thresholds: Mapping[str, float]) -> str | None:
     """What speaks against painting; None where nothing does."""
-    seen, least = 1 - evidence.hidden, thresholds["hidden"] * (1 + GUESSED * evidence.unknown)
-    if evidence.hidden < least:
-        return f"{evidence.hidden:.1%} of the body is hidden, less than {least:.1%}"
+    seen = 1 - evidence.hidden
+    if evidence.hidden < thresholds["hidden"]:
+        return f"{evidence.hidden:.1%} of the body is hidden, less than {thresholds['hidden']:.1%}"
     if seen < thresholds["seen"]:
         return f"{seen:.0%} of the body is seen, less than {thresholds['seen']:.0%}"
     if evidence.unknown > thresholds["unknown"]:

@@ -21,9 +21,9 @@ class Options:
         guidance: classifier-free guidance scale of stage 2; 1 is off.
         prompt: None asks the VQA model, where the preset has one, "" uses no words, other text is used as it is.
         gate: False paints everybody, whatever the thresholds say.
-        thresholds: the gate's: {"hidden": least hidden share of the body worth painting (half as much again where nobody knows
-            whether anything is in front), "seen": least share of it that must be seen, "unknown": highest share of the hidden part of
-            which nobody knows that, "uncertainty": highest uncertainty at which pixels are still touched}; a missing key is the preset's.
+        thresholds: the gate's: {"hidden": least hidden share of the body worth painting, "seen": least share of it that must be
+            seen, "unknown": highest share of the hidden part of which nobody knows whether anything is in front, "uncertainty":
+            highest uncertainty at which pixels are still touched}; a missing key is the preset's.
 
     Raises:
         ValueError: a value outside its range, or an unknown threshold.
