@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from deocc_aug.canvas import box_of
 from deocc_aug.describe.colours import ANCHORS, COLOURS, garment_colour, lab
-from deocc_aug.training.sources import Example, shrunk
+from deocc_aug.training.sources import Example, laid_out, photo, read_labels, shrunk
 from deocc_aug.types import Image, Mask
 
 REGIONS = ("nothing", "other", "upper", "lower", "shoes", "hair")
@@ -80,6 +80,7 @@ def hair_name(colour: str, brightness: float) -> str:
     return {"grey": "grey", "white": "white", "red": "red", "pink": "red"}.get(colour, "black")
 
 
+@laid_out
 def read_dressed_ccp(folder: Path, side: int, split: str = "train") -> list[Example]:
     """The labelled people of Clothing Co-Parsing; `split` "val" is for measuring."""
     classes = json.loads((folder / "labels.json").read_text())
@@ -90,8 +91,7 @@ def read_dressed_ccp(folder: Path, side: int, split: str = "train") -> list[Exam
         if record["split"] != split:
             continue
         name = Path(record["file_name"])
-        image = cv2.imread(str(folder / "photos" / name))[:, :, ::-1]
-        labels = cv2.imread(str(folder / "labels" / name.with_suffix(".png")), cv2.IMREAD_UNCHANGED)
+        image, labels = photo(folder / "photos" / name), read_labels(folder / "labels" / name.with_suffix(".png"))
         box = box_of(labels > 0)
         if box is not None:
             looks, regions = worn(image, labels, classes)

@@ -61,12 +61,16 @@ def _run(config: Namespace) -> int:
 def run_part(part: Namespace) -> int:
     """Trains what a `part_parser` was asked for, its classes made."""
     import pytorch_lightning as pl
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     from deocc_aug.training.fit import fit
 
     pl.seed_everything(part.seed)
-    folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema,
-                 accelerator=part.accelerator, precision=part.precision)
+    try:
+        folder = fit(part.model, part.data, part.out, max_time=part.max_time, max_steps=part.max_steps, ema=part.ema,
+                     accelerator=part.accelerator, precision=part.precision)
+    except MisconfigurationException as error:  # of Lightning's trainer: --accelerator, --max-time, --precision
+        raise ValueError(str(error)) from error
     print(f"wrote {folder}")
     return 0
 

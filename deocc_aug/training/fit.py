@@ -53,6 +53,9 @@ def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time
 
     Returns:
         The exported part's folder.
+
+    Raises:
+        ValueError: the checkpoint in `out` is damaged, or of another net.
     """
     out.mkdir(parents=True, exist_ok=True)
     device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -71,7 +74,14 @@ def fit(module: PartModule, data: pl.LightningDataModule, out: Path, *, max_time
     trainer = pl.Trainer(accelerator=accelerator, devices=1, precision=precision,  # type: ignore[arg-type]
                          max_steps=max_steps, max_time=max_time, callbacks=callbacks, logger=CSVLogger(out, name="csv"),
                          log_every_n_steps=log_every, gradient_clip_val=1.0, enable_model_summary=False)
-    trainer.fit(module, data, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
+    begun = resume and last.exists()
+    try:
+        trainer.fit(module, data, ckpt_path=str(last) if begun else None, weights_only=False)
+    except RuntimeError as error:
+        if begun and trainer.global_step == 0 and ("state_dict" in str(error) or "PytorchStreamReader" in str(error)):
+            raise ValueError(f"{last} cannot be gone on from ({str(error).splitlines()[0]}): pass the settings of the run that wrote it, "
+                             "or another folder to write to") from error
+        raise
     averaged.give(module)
     part, fresh = out / "part", out / "part.new"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -44,6 +44,8 @@ class ListeningModule(DiffusionModule):
         return adamw([{"params": others}, {"params": words, "times": self.words_rate}], self.learning_rate)
 
     def on_fit_start(self) -> None:
+        if not getattr(self.trainer.datamodule, "words", True):  # type: ignore[attr-defined]
+            raise ValueError("data.words is false, so there would be nothing to hear: pass --data.words true")
         if self.trainer.ckpt_path is None:
             learn_to_read(self.text_encoder, self.tokenizer, self.reader(), self.lessons)
             self.begin()

@@ -1,10 +1,13 @@
 """People to learn from, held in memory: silhouettes with joints, photos with silhouettes, shapes that hide."""
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -27,6 +30,40 @@ class Example:
     box_xyxy: np.ndarray
     image: Image | None = None
     bounded: bool = True
+
+
+Read = TypeVar("Read", bound=Callable[..., Any])
+
+
+def laid_out(read: Read) -> Read:
+    """A reader of a folder (its first argument) whose errors say what the folder should be like.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: an entry is missing or of another kind.
+    """
+
+    @wraps(read)
+    def checked(folder: Path, *arguments: Any, **options: Any) -> Any:
+        advice = "docs/training.md, \"The folders\", says what is in it"
+        try:
+            return read(folder, *arguments, **options)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error.filename or error} is not there, but {folder} should have it: {advice}") from error
+        except (AttributeError, KeyError, IndexError, TypeError) as error:
+            raise ValueError(f"{folder} is not laid out as it should be ({type(error).__name__}: {error}): {advice}") from error
+
+    return cast("Read", checked)
+
+
+def photo(path: Path) -> Image:
+    """An RGB picture.  Raises FileNotFoundError where there is none, ValueError where the file is no picture."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        if not path.is_file():
+            raise FileNotFoundError(errno.ENOENT, "not there", str(path))
+        raise ValueError(f"{path} is no picture that can be read: get the file again, or take its image out of the folder's list")
+    return np.asarray(picture[:, :, ::-1])
 
 
 def polygons_to_mask(polygons: Any, height: int, width: int) -> Mask:
@@ -73,6 +110,7 @@ def shrunk(example: Example, side: int) -> Example:
     return Example(mask, joints, (example.box_xyxy - [c, a, c, a]) * f, image, bounded=example.bounded and (image is not None or cut_off))
 
 
+@laid_out
 def read_ccp(folder: Path, split: str, side: int, photos: bool) -> list[Example]:
     """Clothing Co-Parsing: `people.json`, `photos/`, `labels/` (one class a pixel, 0 background); split train or unlabelled."""
     if split not in ("train", "unlabelled"):
@@ -84,15 +122,35 @@ def read_ccp(folder: Path, split: str, side: int, photos: bool) -> list[Example]
         if record["split"] != split:
             continue
         name, annotation = Path(record["file_name"]), by_image[record["id"]]
-        image = cv2.imread(str(folder / "photos" / name))[:, :, ::-1] if photos else None
+        image = photo(folder / "photos" / name) if photos else None
         mask = None
         if split == "train":
-            mask = cv2.imread(str(folder / "labels" / name.with_suffix(".png")), cv2.IMREAD_UNCHANGED) > 0
+            mask = read_labels(folder / "labels" / name.with_suffix(".png")) > 0
         x, y, w, h = annotation["bbox"]
         box = box_of(mask) if mask is not None else np.array([x, y, x + w, y + h])
         if box is not None:
             out.append(shrunk(Example(mask, _joints(annotation["keypoints"]), box, image), side))
     return out
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """A picture of one class a pixel, (h, w).  Raises as `photo` does."""
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None:
+        photo(path)  # raises, saying why
+        raise ValueError(f"{path} holds no labels that can be read")
+    return np.asarray(labels)
+
+
+def _keypoints(folder: Path) -> dict[int, Any]:
+    """What `keypoints.json` says, by annotation: this project's layout ("people"), or COCO's own ("annotations"); nothing without one."""
+    path = folder / "keypoints.json"
+    if not path.is_file():
+        return {}
+    content = json.loads(path.read_text())
+    if "people" in content:
+        return {p["annotation_id"]: p for p in content["people"]}
+    return {a["id"]: {**a, "num_keypoints": sum(v > 0 for v in a["keypoints"][2::3])} for a in content["annotations"]}
 
 
 def _coco_train(folder: Path) -> tuple[dict[int, Any], list[Any]]:
@@ -102,9 +160,10 @@ def _coco_train(folder: Path) -> tuple[dict[int, Any], list[Any]]:
     return images, [a for a in data["annotations"] if a["image_id"] in images and not a["iscrowd"] and isinstance(a["segmentation"], list)]
 
 
+@laid_out
 def read_coco_people(folder: Path, side: int, photos: bool, min_area: float = 2500, min_keypoints: int = 0) -> list[Example]:
-    """Persons of a COCO-format folder (`instances.json`, `images/`, `keypoints.json`), images with an odd number only."""
-    keypoints = {p["annotation_id"]: p for p in json.loads((folder / "keypoints.json").read_text())["people"]}
+    """Persons of a COCO-format folder (`instances.json`, `images/`, `keypoints.json` if it has joints), images with an odd number only."""
+    keypoints = _keypoints(folder)
     images, annotations = _coco_train(folder)
     out = []
     for annotation in annotations:
@@ -113,7 +172,7 @@ def read_coco_people(folder: Path, side: int, photos: bool, min_area: float = 25
             continue
         record = images[annotation["image_id"]]
         mask = polygons_to_mask(annotation["segmentation"], record["height"], record["width"])
-        image = cv2.imread(str(folder / "images" / record["file_name"]))[:, :, ::-1] if photos else None
+        image = photo(folder / "images" / record["file_name"]) if photos else None
         box = box_of(mask)
         if box is not None:
             out.append(shrunk(Example(mask, _joints(found["keypoints"]), box, image), side))
@@ -133,6 +192,7 @@ def read_scenes(folder: Path, side: int, photos: bool) -> list[Example]:
     return out
 
 
+@laid_out
 def read_coco_shapes(folder: Path, side: int = 128, min_area: float = 1500) -> list[Mask]:
     """Silhouettes of the objects and people of a COCO-format folder, tight, longer side at most `side`; odd images only."""
     images, annotations = _coco_train(folder)

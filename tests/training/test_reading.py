@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ import torch
 from deocc_aug.appearance.text import small_text_encoder, tokens_of
 from deocc_aug.describe.closed import prompt_tokenizer
 from deocc_aug.describe.questions import prompt_of
-from deocc_aug.training.listening import learn_to_read
+from deocc_aug.training.listening import ListeningModule, learn_to_read
 from deocc_aug.training.reading import invented, teach, told
 
 
@@ -42,6 +43,7 @@ def test_an_encoder_is_taken_along_only_from_a_net_that_hears(tmp_path: Path) ->
         for name, taken in (("UNet2DModel", False), ("UNet2DConditionModel", True)):
             (tmp_path / "unet" / "config.json").write_text(json.dumps({"_class_name": name}))
             encoder = small_text_encoder(tokenizer, 32, 1)
-            learn_to_read(encoder, tokenizer, str(tmp_path / "unet"), lessons=1)
+            beside_it = ListeningModule.reader(SimpleNamespace(start=str(tmp_path / "unet")))  # type: ignore[arg-type]
+            learn_to_read(encoder, tokenizer, beside_it, lessons=1)
             same = all(torch.equal(one, other) for one, other in zip(encoder.parameters(), beside.parameters(), strict=True))
             assert same == taken and not any(parameter.requires_grad for parameter in encoder.parameters())

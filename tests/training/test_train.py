@@ -1,6 +1,8 @@
 """Training runs from the shell, goes on where it stopped, writes what a preset needs, and never reads val photos."""
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,37 @@ def test_val_photos_are_never_read(coco: Path) -> None:
     assert len(read_coco_people(coco, 144, photos=True)) == 1 and len(read_coco_shapes(coco)) == 1
     with pytest.raises(ValueError, match="'train' or 'unlabelled'"):
         read_ccp(coco, "val", 144, photos=False)
+
+
+def test_a_folder_that_is_laid_out_otherwise_is_one_line(coco: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And joints may be missing, or be COCO's own."""
+    whole = read_coco_people(coco, 200, photos=True)
+    assert whole and all(example.joints[:, 2].all() for example in whole)
+    folder = shutil.copytree(coco, tmp_path / "coco")
+    people = json.loads((folder / "keypoints.json").read_text())["people"]
+    own = [{"id": person["annotation_id"], "keypoints": person["keypoints"]} for person in people]
+    (folder / "keypoints.json").write_text(json.dumps({"annotations": own}))
+    again = read_coco_people(folder, 200, photos=True, min_keypoints=17)
+    assert [example.joints.tolist() for example in again] == [example.joints.tolist() for example in whole]
+    (folder / "keypoints.json").rename(tmp_path / "keypoints.json")
+    assert not any(example.joints.any() for example in read_coco_people(folder, 200, photos=True))
+    (tmp_path / "keypoints.json").rename(folder / "keypoints.json")
+    arguments = ["train", "body", "--out", str(tmp_path / "run"), "--data.coco", str(folder), "--data.workers", "0", "--accelerator", "cpu",
+                 "--model.channels", "[32, 32, 32]", "--max-steps", "1"]  # fmt: skip
+    picture = folder / "images" / f"{1:012d}.jpg"
+    content = json.loads((folder / "instances.json").read_text())
+
+    def fails(message: str) -> None:
+        assert main(arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert message in error and "Traceback" not in error
+
+    picture.write_bytes(b"no picture")
+    fails("is no picture that can be read")
+    picture.unlink()
+    fails("should have it: docs/training.md")
+    (folder / "instances.json").write_text(json.dumps({**content, "annotations": [{"id": 1, "image_id": 1}]}))
+    fails("is not laid out as it should be (KeyError: 'iscrowd'): docs/training.md")
 
 
 def test_nobody_to_learn_from_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
