@@ -11,7 +11,7 @@ from jaxtyping import Float
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from deocc_aug.appearance.autoencoder import save
-from deocc_aug.appearance.text import known_words, tokens_of
+from deocc_aug.appearance.text import known_words, tokens_of, within
 from deocc_aug.describe.closed import ONE_READER
 
 
@@ -36,12 +36,13 @@ class TextPipeline(DiffusionPipeline):
 
 @torch.inference_mode()
 def read_prompt(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]:
-    """A prompt's embedding, and its words that are not known and are left out."""
+    """A prompt's embedding, and its words that are not known, or beyond what the encoder takes, and are left out."""
     with ONE_READER:
         known, unknown = known_words(tokenizer, prompt)
-        tokens = tokens_of(tokenizer, [known])
+        short, cut = within(tokenizer, known)
+        tokens = tokens_of(tokenizer, [short])
     hidden = encoder(tokens.to(encoder.device)).last_hidden_state
-    return hidden[0].float().cpu().numpy(), unknown
+    return hidden[0].float().cpu().numpy(), [*unknown, *cut]
 
 
 def fits(unet: UNet2DConditionModel, encoder: CLIPTextModel) -> None:

@@ -21,7 +21,7 @@ class Answers(Protocol):
 
 @runtime_checkable
 class Reader(Protocol):
-    """Reads a prompt: its embedding (tokens, channels) float32, and the words that it does not know, which it leaves out."""
+    """Reads a prompt: its embedding (tokens, channels) float32, and the words that it does not know or has no room for, and leaves out."""
 
     def __call__(self, prompt: str) -> tuple[Float[np.ndarray, "tokens channels"], list[str]]: ...
 
@@ -47,7 +47,7 @@ def describe(canvas: Canvas, observation: Observation, prompt: str | None, answe
         return Description("", said)
     embedding, unknown = read(text)
     if unknown:
-        warnings.warn(f"the prompt {text!r} has words that this preset's text encoder was not taught and leaves out: "
+        warnings.warn(f"the prompt {text!r} has words that this preset's text encoder was not taught, or has no room for, and leaves out: "
                       f"{', '.join(unknown)}; `deocc_aug.describe.closed.spoken()` lists those it knows", stacklevel=3)
     heard = [word for word in WORD.findall(text) if word not in unknown]
     return Description(text, said, embedding if heard else None)  # of nothing heard the embedding is that of no words

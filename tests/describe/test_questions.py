@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deocc_aug.appearance.text import known_words, small_text_encoder, within
+from deocc_aug.appearance.text_pipeline import read_prompt
 from deocc_aug.describe.closed import bert_tokenizer, clip_tokenizer, prompt_tokenizer, spoken, unknown_words
 from deocc_aug.describe.colours import ANCHORS, COLOURS, colour_name, garment_colour
 from deocc_aug.describe.questions import DEFAULT, NOT_SEEN, QUESTIONS, prompt_of
@@ -52,6 +54,27 @@ def test_a_word_is_one_token_and_others_are_named(tmp_path: Path) -> None:
         for tokenizer in (made, AutoTokenizer.from_pretrained(tmp_path)):
             assert all(len(tokenizer(word, add_special_tokens=False).input_ids) == 1 for word in spoken())
             assert unknown_words(tokenizer, "a person wearing a magenta hat, on a sofa, a magenta one") == ["magenta", "hat", "sofa", "one"]
+
+
+@pytest.mark.parametrize(("prompt", "read", "unknown"), [
+    ("a person wearing a red shirt.", "a person wearing a red shirt", []),
+    ('"A person, wearing 1 red t-shirt!"', "A person, wearing red t-shirt", ["1"]),
+    ("a magenta_coat, 123", "a coat,", ["magenta", "123"]),
+    ("?!", "", []),
+])
+def test_signs_are_left_out_and_numbers_named(prompt: str, read: str, unknown: list[str]) -> None:
+    assert known_words(TOKENIZER, prompt) == (read, unknown)
+    assert TOKENIZER.unk_token_id not in TOKENIZER(read).input_ids
+
+
+def test_where_a_prompt_is_too_long_is_told() -> None:
+    short = "a person with brown hair wearing a red shirt, blue jeans and black shoes"
+    assert within(TOKENIZER, short) == (short, [])
+    kept, cut = within(TOKENIZER, f"{short}, {short}, {short}")
+    assert len(TOKENIZER(kept).input_ids) == TOKENIZER.model_max_length and cut == ["all from its word 28, 'shoes,', on"]
+    encoder = small_text_encoder(TOKENIZER, 32, 1)
+    (embedding, left_out), (same, _) = read_prompt(encoder, TOKENIZER, f"{short}, {short}, {short}"), read_prompt(encoder, TOKENIZER, kept)
+    assert left_out == cut and np.array_equal(embedding, same)
 
 
 def test_a_tokenizer_comes_out_the_same_every_time() -> None:
